@@ -1,0 +1,167 @@
+"""The enterprise parameters that this simulator acts on: names as UCM's page prints them, types and defaults.
+
+A parameter that nothing reads is not in the catalogue.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from wire.errors import Refusal
+from wire.fileheader import DigestAlgorithm
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cluster.releases import Release
+
+ROLLBACK = "Prepare Cluster for Rollback to pre 8.0"
+ADVANCED_ENCRYPTION = "Endpoint Advanced Encryption Algorithms Support"
+FILE_SIGNATURE = "TFTP File Signature Algorithm"
+SECURITY_MODE = "Cluster Security Mode"
+TVS_TTL = "TVS Certificate Cache Time"
+AUTO_REGISTRATION = "Auto-registration"
+CONTACT_SEARCH_URL = "Secure Contact Search URL"
+
+_DIGESTS = {"SHA-1": DigestAlgorithm.SHA1, "SHA-512": DigestAlgorithm.SHA512}
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One entry of the catalogue.
+
+    Attributes:
+        name: UCM's label.
+        kind: what values look like, for people: ``True or False``, ``SHA-1 or SHA-512``, ``1..604800 seconds``, ``URL``.
+        default: text, by release.
+        check: raises ValueError for a value that does not fit.
+        about: one line for people.
+    """
+
+    name: str
+    kind: str
+    default: Callable[[Release], str]
+    check: Callable[[str], object]
+    about: str
+
+
+def read_bool(text: str) -> bool:
+    """``True`` and ``False`` in any case."""
+    if text.lower() in {"true", "false"}:
+        return text.lower() == "true"
+    raise ValueError(text)
+
+
+def read_digest(text: str) -> DigestAlgorithm:
+    """``SHA-1`` or ``SHA-512``."""
+    if text not in _DIGESTS:
+        raise ValueError(text)
+    return _DIGESTS[text]
+
+
+def read_ttl(text: str) -> int:
+    """Seconds from 1 to a week."""
+    if not text.isascii() or not text.isdecimal() or not 1 <= int(text) <= 604_800:
+        raise ValueError(text)
+    return int(text)
+
+
+def _read_mode(text: str) -> bool:
+    if text not in {"0", "1"}:
+        raise ValueError(text)
+    return text == "1"
+
+
+def _read_url(text: str) -> str:
+    if text and not text.startswith(("http://", "https://", "Application:")):
+        raise ValueError(text)
+    if len(text) > 255:
+        raise ValueError(text)
+    return text
+
+
+def _file_digest_default(release: Release) -> str:
+    return next(label for label, digest in _DIGESTS.items() if digest is release.file_digest)
+
+
+def _fixed(text: str) -> Callable[[Release], str]:
+    return lambda _release: text
+
+
+URL_ELEMENTS: dict[str, str] = {
+    "URL Authentication": "authenticationURL",
+    "URL Directories": "directoryURL",
+    "URL Information": "informationURL",
+    "URL Services": "servicesURL",
+    "Secured Authentication URL": "secureAuthenticationURL",
+    "Secured Directory URL": "secureDirectoryURL",
+    "Secured Information URL": "secureInformationURL",
+    "Secured Services URL": "secureServicesURL",
+    CONTACT_SEARCH_URL: "secureUDSUsersAccessURL",
+}
+"""Parameter -> the element of a phone's configuration that carries it."""
+
+URL_PATHS: dict[str, str] = {
+    "authenticationURL": "/ccmcip/authenticate.jsp",
+    "directoryURL": "/ccmcip/xmldirectory.jsp",
+    "informationURL": "/ccmcip/GetTelecasterHelpText.jsp",
+    "servicesURL": "/ccmcip/getservicesmenu.jsp",
+    "secureAuthenticationURL": "/ccmcip/authenticate.jsp",
+    "secureDirectoryURL": "/ccmcip/xmldirectory.jsp",
+    "secureInformationURL": "/ccmcip/GetTelecasterHelpText.jsp",
+    "secureServicesURL": "/ccmcip/getservicesmenu.jsp",
+    "secureUDSUsersAccessURL": "/cucm-uds/users",
+}
+"""Paths as an observed configuration has them; an empty parameter gives them on the node's own Tomcat."""
+
+CATALOGUE: dict[str, Parameter] = {
+    parameter.name: parameter
+    for parameter in (
+        Parameter(SECURITY_MODE, "0 non-secure, 1 mixed", _fixed("0"), _read_mode, "security mode of the cluster"),
+        Parameter(
+            ROLLBACK, "True or False", _fixed("False"), read_bool, "empty TVS and TFTP sections in the ITL (R-RBK-1)"
+        ),
+        Parameter(
+            ADVANCED_ENCRYPTION,
+            "True or False",
+            _fixed("False"),
+            read_bool,
+            "ITL signer version 1.1: phones fetch their configuration by HTTPS on 6971 (R-DL-4)",
+        ),
+        Parameter(FILE_SIGNATURE, "SHA-1 or SHA-512", _file_digest_default, read_digest, "digest of signed files"),
+        Parameter(
+            TVS_TTL,
+            "1..604800 seconds",
+            _fixed("86400"),
+            read_ttl,
+            "how long phones may keep an answer of TVS (R-TVS-1)",
+        ),
+        Parameter(
+            AUTO_REGISTRATION,
+            "True or False",
+            _fixed("True"),
+            read_bool,
+            "unknown phones get XMLDefault.cnf.xml (R-DL-5)",
+        ),
+        *(
+            Parameter(label, "URL, or empty for the node's own", _fixed(""), _read_url, f"<{element}> of phones")
+            for label, element in URL_ELEMENTS.items()
+        ),
+    )
+}
+
+
+def check_parameter(name: str, value: str) -> None:
+    """Refuses an unknown parameter or a value that does not fit.
+
+    Raises:
+        Refusal: says what would fit.
+    """
+    parameter = CATALOGUE.get(name)
+    if parameter is None:
+        raise Refusal(404, f"there is no enterprise parameter {name!r}; known: {', '.join(CATALOGUE)}")
+    try:
+        parameter.check(value)
+    except ValueError as error:
+        raise Refusal(400, f"enterprise parameter {name!r} cannot be {value!r}; it takes {parameter.kind}") from error

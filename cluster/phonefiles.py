@@ -1,0 +1,106 @@
+"""What a phone's configuration says: pure functions from a snapshot and the ports in use to the bytes of a file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cluster.parameters import AUTO_REGISTRATION, URL_ELEMENTS, URL_PATHS, read_bool
+from wire.phoneconfig import (
+    CallManagerNode,
+    DefaultConfig,
+    Line,
+    PhoneConfig,
+    TvsServer,
+    encode_default_config,
+    encode_phone_config,
+)
+
+if TYPE_CHECKING:
+    from cluster.definition import CallManagerGroup, Device
+    from cluster.endpoints import Endpoints
+    from cluster.models import PhoneModel
+    from cluster.snapshot import ClusterSnapshot
+
+
+def phone_config(snapshot: ClusterSnapshot, device: Device, endpoints: Endpoints, load: str) -> bytes:
+    """``SEP<MAC>.cnf.xml`` of a device.
+
+    Args:
+        snapshot: the cluster.
+        device: one of its devices.
+        endpoints: the ports that phones are to use.
+        load: firmware name of the device's model; empty when unknown.
+    """
+    definition = snapshot.definition
+    group = definition.group(device.callmanager_group)
+    stamp = int(snapshot.configured_at.timestamp())
+    return encode_phone_config(
+        PhoneConfig(
+            device_uuid=definition.stable_uuid("device", device.name),
+            device_pool=device.device_pool,
+            call_manager_group=group.name,
+            call_managers=_call_managers(snapshot, group, endpoints),
+            tvs_servers=_tvs_servers(snapshot, group, endpoints),
+            load_information=load,
+            version_stamp=f"{stamp}-{definition.stable_uuid('stamp', f'{device.name}/{snapshot.configured_at}')}",
+            urls=_urls(snapshot, endpoints),
+            lines=tuple(
+                Line(
+                    button=index,
+                    name=line.number,
+                    display_name=line.label,
+                    label=line.label or line.number,
+                    contact=definition.stable_uuid("line", f"{device.name}/{line.number}"),
+                )
+                for index, line in enumerate(device.lines, start=1)
+            ),
+            phone_services=tuple((service.name, service.url) for service in definition.phone_services),
+        )
+    )
+
+
+def default_config(snapshot: ClusterSnapshot, endpoints: Endpoints, models: tuple[PhoneModel, ...]) -> bytes:
+    """``XMLDefault.cnf.xml``: what an unknown phone gets (R-DL-5)."""
+    group = snapshot.definition.groups[0]
+    return encode_default_config(
+        DefaultConfig(
+            auto_registration=read_bool(snapshot.parameter(AUTO_REGISTRATION)),
+            call_manager_group=group.name,
+            call_managers=_call_managers(snapshot, group, endpoints),
+            tvs_servers=_tvs_servers(snapshot, group, endpoints),
+            loads=tuple((model.type_number, f"Cisco {model.name}", model.load) for model in models if model.load),
+        )
+    )
+
+
+def _call_managers(
+    snapshot: ClusterSnapshot, group: CallManagerGroup, endpoints: Endpoints
+) -> tuple[CallManagerNode, ...]:
+    return tuple(
+        CallManagerNode(
+            host=node.address,
+            sip_port=endpoints.of(node.name).sip,
+            secured_sip_port=endpoints.of(node.name).secured_sip,
+            name=node.name,
+        )
+        for node in map(snapshot.definition.node, group.members)
+        if node is not None
+    )
+
+
+def _tvs_servers(snapshot: ClusterSnapshot, group: CallManagerGroup, endpoints: Endpoints) -> tuple[TvsServer, ...]:
+    return tuple(
+        TvsServer(node.address, endpoints.of(node.name).tvs)
+        for node in map(snapshot.definition.node, group.members)
+        if node is not None and "tvs" in node.services
+    )
+
+
+def _urls(snapshot: ClusterSnapshot, endpoints: Endpoints) -> dict[str, str]:
+    node = snapshot.definition.publisher
+    ports = endpoints.of(node.name)
+    urls = {}
+    for parameter, element in URL_ELEMENTS.items():
+        scheme, port = ("https", ports.secure_web) if element.startswith("secure") else ("http", ports.web)
+        urls[element] = snapshot.parameter(parameter) or f"{scheme}://{node.address}:{port}{URL_PATHS[element]}"
+    return urls
