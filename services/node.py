@@ -1,0 +1,113 @@
+"""One node of a cluster, running: its services on its address, and the ports that came of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from cluster.endpoints import Endpoints, Ports
+from cluster.models import shipped_models
+from cluster.purposes import Purpose
+from services.supervisor import GRACE_S, Supervisor
+from services.tftp.service import CiscoTftp, TftpOptions
+from services.tomcat.service import CiscoTomcat
+from services.tvs.daemon import TvsDaemon
+
+if TYPE_CHECKING:
+    from base.tls import Identity
+    from base.trace import Trace
+    from cluster.definition import NodeDefinition
+    from cluster.store import ClusterStore
+    from services.service import Listener, Service
+
+
+class EndpointBook:
+    """The ports in use, corrected as nodes bind; shared by the nodes of one process."""
+
+    def __init__(self, default: Ports) -> None:
+        self.endpoints = Endpoints(default)
+
+    def record(self, node: str, ports: Ports) -> None:
+        """Notes what a node really has."""
+        if self.endpoints.of(node) != ports:
+            self.endpoints = self.endpoints.with_node(node, ports)
+
+
+class Node:
+    """A running server.
+
+    Args:
+        definition: which node.
+        store: its cluster's state, installed.
+        book: ports; those it gives for this node are bound, 0 meaning any free one.
+        trace: bound to the node's name here.
+    """
+
+    def __init__(
+        self,
+        definition: NodeDefinition,
+        store: ClusterStore,
+        book: EndpointBook,
+        trace: Trace,
+        options: TftpOptions | None = None,
+    ) -> None:
+        self.definition = definition
+        self._store = store
+        self._book = book
+        self._trace = trace.bind(where=definition.name)
+        self._ports = book.endpoints.of(definition.name)
+        self._options = options
+        self.supervisor = Supervisor(self._services(), self._trace)
+
+    async def start(self) -> None:
+        """Starts every activated service, then lets phones know the ports.
+
+        Raises:
+            OperatorError: one cannot start; nothing stays bound.
+        """
+        await self.supervisor.start_all()
+        bound = {listener.protocol: listener for group in self.supervisor.listeners().values() for listener in group}
+        self._book.record(self.definition.name, _ports(self._ports, bound))
+
+    async def stop(self, grace_s: float = GRACE_S) -> None:
+        """Stops every service."""
+        await self.supervisor.stop_all(grace_s)
+
+    def _services(self) -> list[Service]:
+        name, host = self.definition.name, self.definition.bind or self.definition.address
+        store, book, ports, trace = self._store, self._book, self._ports, self._trace
+
+        def tvs_identity() -> Identity:
+            return store.snapshot.require(name, Purpose.TVS).identity
+
+        made: dict[str, Service] = {
+            "tvs": TvsDaemon(lambda: store.snapshot, tvs_identity, host, ports.tvs, trace=trace),
+            "tftp": CiscoTftp(
+                name,
+                host,
+                ports,
+                lambda: store.snapshot,
+                lambda: book.endpoints,
+                shipped_models(),
+                trace=trace,
+                options=self._options,
+            ),
+            "tomcat": CiscoTomcat(name, host, ports, lambda: store.snapshot, lambda: book.endpoints, trace=trace),
+        }
+        return [service for short, service in made.items() if short in self.definition.services]
+
+
+_PORT_OF_PROTOCOL = {
+    "TFTP": "tftp",
+    "HTTP": "http",
+    "HTTPS (CallManager)": "https",
+    "HTTPS (tomcat)": "https_tomcat",
+    "TVS": "tvs",
+    "HTTP (phone services)": "web",
+    "HTTPS (phone services)": "secure_web",
+}
+
+
+def _ports(planned: Ports, bound: dict[str, Listener]) -> Ports:
+    changes = {_PORT_OF_PROTOCOL[protocol]: listener.port for protocol, listener in bound.items()}
+    return replace(planned, **changes)

@@ -1,0 +1,222 @@
+"""Which file a name stands for: the heart of Cisco Tftp, shared by TFTP, HTTP and HTTPS.
+
+Names are looked up without regard to case, as the real server does. Generated files are computed from the cluster's
+snapshot, signed once, and kept until the snapshot or the ports change. Files of the TFTP directory are served plain and,
+with ``.sgn`` appended, signed; one that exists signed only is served plain with its signature stripped.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cluster.parameters import AUTO_REGISTRATION, FILE_SIGNATURE, read_bool, read_digest
+from cluster.phonefiles import default_config, phone_config
+from cluster.trustlists import ITL_FILE, build_itl
+from wire.errors import Refusal, WireError
+from wire.signedfile import decode_signed_file, sign_file
+from wire.signing import SigningKey
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from base.trace import Trace
+    from cluster.definition import Device
+    from cluster.endpoints import Endpoints
+    from cluster.models import ModelTable
+    from cluster.snapshot import ClusterSnapshot, OwnCertificate
+
+CACHE_LIST = "ConfigFileCacheList.txt"
+MAX_STATIC_SIZE = 256 * 1024 * 1024
+"""Bytes of a file in the TFTP directory; firmware images have up to about 150 MB."""
+_CACHE_ENTRIES = 20_000
+_NOT_FOUND, _ACCESS_VIOLATION = 1, 2
+_ITL_OF_DEVICE = re.compile(r"itlsep([0-9a-f]{12})\.tlv")
+_CONFIG_OF_DEVICE = re.compile(r"sep([0-9a-f]{12})\.cnf\.xml")
+_SIGNED = ".sgn"
+
+
+class PhoneFiles:
+    """The files of one TFTP node.
+
+    Args:
+        node: node name.
+        view: gives the present snapshot.
+        endpoints: gives the ports in use.
+        signer: the CallManager certificate bound when the service started; signs ``.sgn`` files.
+        models: firmware names by model.
+    """
+
+    def __init__(
+        self,
+        node: str,
+        view: Callable[[], ClusterSnapshot],
+        endpoints: Callable[[], Endpoints],
+        signer: OwnCertificate,
+        models: ModelTable,
+        trace: Trace,
+    ) -> None:
+        self._node = node
+        self._view = view
+        self._endpoints = endpoints
+        self._signer = signer
+        self._models = models
+        self._trace = trace
+        self._cache: OrderedDict[str, bytes] = OrderedDict()
+        self._cached_for: object = None
+
+    def read(self, name: str, peer: str, transport: str) -> bytes:
+        """The bytes that `name` stands for.
+
+        Args:
+            name: as the client asked, folders with ``/``.
+            peer: who asks, for the trace.
+            transport: ``tftp``, ``http``, or ``https`` (6971 and 6972, where ``.sgn`` of a device's own configuration
+                is answered with the unsigned file, as phones expect there).
+
+        Raises:
+            Refusal: with a TFTP error code: 1 not found, 2 access violation.
+        """
+        folded = _checked(name).lower()
+        if transport == "https" and _CONFIG_OF_DEVICE.fullmatch(folded.removesuffix(_SIGNED)):
+            folded = folded.removesuffix(_SIGNED)
+        if folded == CACHE_LIST.lower() and transport != "tftp":
+            return self._cache_list()
+        snapshot, endpoints = self._view(), self._endpoints()
+        content = (snapshot.configured, snapshot.stamps, endpoints)
+        if content != self._cached_for:
+            self._cache.clear()
+            self._cached_for = content
+        data = self._cache.get(folded)
+        if data is None:
+            data = self._make(folded, snapshot, endpoints)
+            if data is None:
+                return self._static(name, snapshot)
+            self._cache[folded] = data
+            if len(self._cache) > _CACHE_ENTRIES:
+                self._cache.popitem(last=False)
+        return data
+
+    def _make(self, name: str, snapshot: ClusterSnapshot, endpoints: Endpoints) -> bytes | None:
+        """A generated file; None when the name is none of those."""
+        if name == ITL_FILE.lower():
+            return build_itl(snapshot, self._node)
+        device_itl = _ITL_OF_DEVICE.fullmatch(name)
+        if device_itl:
+            self._device(snapshot, device_itl[1])
+            return build_itl(snapshot, self._node)
+        if name.endswith(_SIGNED):
+            plain_name = name.removesuffix(_SIGNED)
+            plain = self._plain(plain_name, snapshot, endpoints)
+            if plain is None:
+                return None
+            return self._sign(self._canonical(plain_name) + _SIGNED, plain, snapshot)
+        return self._plain(name, snapshot, endpoints)
+
+    def _plain(self, name: str, snapshot: ClusterSnapshot, endpoints: Endpoints) -> bytes | None:
+        config = _CONFIG_OF_DEVICE.fullmatch(name)
+        if config:
+            device = self._device(snapshot, config[1])
+            return phone_config(snapshot, device, endpoints, self._models.load_of(device.model))
+        if name == "xmldefault.cnf.xml":
+            if not read_bool(snapshot.parameter(AUTO_REGISTRATION)):
+                raise Refusal(_NOT_FOUND, "auto-registration is off")
+            return default_config(snapshot, endpoints, self._models.models)
+        return None
+
+    def _device(self, snapshot: ClusterSnapshot, mac: str) -> Device:
+        name = f"SEP{mac.upper()}"
+        device = snapshot.devices.get(name)
+        if device is None:
+            self._trace.emit("device_unknown", device=name)
+            raise Refusal(_NOT_FOUND, f"{name} is no device of this cluster")
+        return device
+
+    @staticmethod
+    def _canonical(name: str) -> str:
+        """The name as phones ask for it, for the signed header, whatever case this client used."""
+        config = _CONFIG_OF_DEVICE.fullmatch(name)
+        return f"SEP{config[1].upper()}.cnf.xml" if config else "XMLDefault.cnf.xml"
+
+    def _sign(self, name: str, body: bytes, snapshot: ClusterSnapshot) -> bytes:
+        return sign_file(
+            name,
+            body,
+            signer=SigningKey.of(self._signer.certificate, self._signer.private_key),
+            digest=read_digest(snapshot.parameter(FILE_SIGNATURE)),
+            timestamp=int(snapshot.configured_at.timestamp()),
+        )
+
+    def _static(self, name: str, snapshot: ClusterSnapshot) -> bytes:
+        folder = snapshot.definition.tftp_directory
+        if folder is None:
+            raise Refusal(_NOT_FOUND, f"{name} does not exist")
+        root = Path(folder)
+        found = _find(root, name)
+        if found is not None:
+            return _load(found)
+        if name.lower().endswith(_SIGNED):
+            plain = _find(root, name[: -len(_SIGNED)])
+            if plain is not None:
+                relative = plain.relative_to(root).as_posix()
+                return self._sign(relative + _SIGNED, _load(plain), snapshot)
+        else:
+            signed = _find(root, name + _SIGNED)
+            if signed is not None:
+                self._trace.emit("signature_stripped", file=name)
+                try:
+                    return decode_signed_file(_load(signed)).body
+                except WireError as error:
+                    raise Refusal(_NOT_FOUND, f"{name}{_SIGNED} is no signed file: {error}") from error
+        raise Refusal(_NOT_FOUND, f"{name} does not exist")
+
+    def _cache_list(self) -> bytes:
+        """One file a line: name, blank, size of its unsigned form."""
+        snapshot, endpoints = self._view(), self._endpoints()
+        names = [f"{device}.cnf.xml" for device in sorted(snapshot.devices)]
+        if read_bool(snapshot.parameter(AUTO_REGISTRATION)):
+            names.append("XMLDefault.cnf.xml")
+        lines = []
+        for name in names:
+            data = self._plain(name.lower(), snapshot, endpoints) or b""
+            lines.append(f"{name}{_SIGNED}\t{len(data)}\n")
+        return "".join([f"{ITL_FILE}\t{len(build_itl(snapshot, self._node))}\n", *lines]).encode()
+
+
+def _checked(name: str) -> str:
+    """Refuses what could leave the TFTP directory or cannot be a file name."""
+    parts = name.split("/")
+    if not name or "\\" in name or any(ord(character) < 32 for character in name):
+        raise Refusal(_ACCESS_VIOLATION, "Access violation")
+    if name.startswith("/") or any(part in {"", ".", ".."} for part in parts):
+        raise Refusal(_ACCESS_VIOLATION, "Access violation")
+    return name
+
+
+def _find(root: Path, name: str) -> Path | None:
+    """The file below `root` of that name in any case; links that lead outside do not count."""
+    here = root
+    for part in name.split("/"):
+        exact = here / part
+        if not exact.exists():
+            try:
+                match = next((item for item in here.iterdir() if item.name.lower() == part.lower()), None)
+            except OSError:
+                return None
+            if match is None:
+                return None
+            exact = match
+        here = exact
+    inside = here.resolve().is_relative_to(root.resolve())
+    return here if inside and here.is_file() else None
+
+
+def _load(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > MAX_STATIC_SIZE:
+            raise Refusal(_ACCESS_VIOLATION, f"{path.name} is larger than {MAX_STATIC_SIZE} bytes")
+        return path.read_bytes()
+    except OSError as error:
+        raise Refusal(_ACCESS_VIOLATION, f"{path.name} cannot be read: {error.strerror}") from error
