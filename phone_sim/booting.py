@@ -1,0 +1,396 @@
+"""One boot, carried out: the effects of `phone_sim.boot` become requests, decisions and writes to flash."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from phone_sim import boot, trust
+from phone_sim.boot import Attempt, Event, File, Part, State, Transport
+from phone_sim.clients import tftp
+from phone_sim.clients.errors import FileNotFoundOnServer, ServerRefused, ServerUnreachable, TransferFailed
+from phone_sim.clients.http import get
+from phone_sim.memory import read_config
+from phone_sim.messages import ListOutcome, Status, trust_list_alarm, trust_list_status
+from phone_sim.reasons import Reason
+from phone_sim.report import (
+    BootReport,
+    ConfigSummary,
+    DecisionReport,
+    FetchReport,
+    Outcome,
+    list_summaries,
+)
+from phone_sim.trust import Accept, KeepOld, ListKind, ServerPurpose
+from wire.errors import WireError
+from wire.phoneconfig import PhoneConfig
+
+if TYPE_CHECKING:
+    from base.clock import Clock
+    from base.trace import Trace
+    from phone_sim.judging import ServerJudge
+    from phone_sim.memory import Config, PhoneMemory
+    from phone_sim.messages import StatusMessage
+    from phone_sim.models import Model
+    from phone_sim.options import Timeouts
+    from phone_sim.servers import TftpServer
+    from phone_sim.trust import Answer, Verdict
+    from phone_sim.tvs_desk import TvsDesk
+    from wire.trustlist import TrustList
+
+_OUTCOME = {
+    State.BOOTED: Outcome.BOOTED,
+    State.REFUSED: Outcome.REFUSED,
+    State.NO_CONFIG: Outcome.NO_CONFIG,
+    State.UNREACHABLE: Outcome.UNREACHABLE,
+}
+_KIND = {Part.CTL: ListKind.CTL, Part.ITL: ListKind.ITL}
+_CONFIG_FILES = frozenset({File.CONFIG, File.PLAIN_CONFIG})
+_SIGNED_FILES = frozenset({File.CONFIG, File.DEFAULT})
+_HTTPS_CONFIG_SINCE = (1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrival:
+    """A file that arrived and waits for its decision."""
+
+    file: File
+    name: str
+    data: bytes
+    transport: Transport
+    server: str
+    asked_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Accepted:
+    """What is put into flash if the table says so."""
+
+    trust_list: TrustList | None = None
+    config: Config | None = None
+    plain: bytes = b""
+
+
+class BootRun:
+    """Everything that one boot needs and finds out; `run` it once."""
+
+    def __init__(
+        self,
+        mac: str,
+        model: Model,
+        servers: tuple[TftpServer, ...],
+        memory: PhoneMemory,
+        *,
+        tvs: TvsDesk,
+        judge: ServerJudge,
+        clock: Clock,
+        trace: Trace,
+        timeouts: Timeouts,
+    ) -> None:
+        self._mac, self._model, self._servers = mac, model, servers
+        self._memory, self._tvs, self._judge = memory, tvs, judge
+        self._clock, self._trace, self._timeouts = clock, trace, timeouts
+        self._server_index = 0
+        self._arrival: _Arrival | None = None
+        self._question: trust.AskTvs | None = None
+        self._answer: Answer | None = None
+        self._tvs_server = ""
+        self._verdict: Verdict = KeepOld(Reason.UNREADABLE)
+        self._accepted = _Accepted()
+        self._lists = dict.fromkeys(ListKind, ListOutcome.ABSENT)
+        self._lists_reported = False
+        self._config_fetched = False
+        self._decisions: list[DecisionReport] = []
+        self._fetches: list[FetchReport] = []
+        self._messages: list[StatusMessage] = []
+
+    async def run(self) -> BootReport:
+        """From power on to an end state.
+
+        Raises:
+            FlashError: flash cannot be written.
+        """
+        begun = self._clock.monotonic()
+        state, event = State.OFF, Event.POWER_ON
+        self._trace.emit("power_on", model=self._model.name, servers=[server.host for server in self._servers])
+        try:
+            while state not in boot.ENDS:
+                row = boot.advance(state, event, self._situation())
+                self._trace.emit("state", was=state.name, event=event.name, now=row.next.name)
+                state = row.next
+                for effect in row.effects:
+                    event = await self._carry_out(effect) or event
+            self._finish(state)
+        finally:
+            self._memory.save_log()
+        duration_ms = self._milliseconds_since(begun)
+        report = self._report(_OUTCOME[state], duration_ms)
+        self._trace.emit("boot_ended", outcome=report.outcome.value, duration_ms=duration_ms)
+        return report
+
+    def _situation(self) -> boot.Situation:
+        held, itl = self._memory.held, self._memory.itl
+        version = itl.header.signer_version if itl else None
+        return boot.Situation(
+            security_by_default=self._model.security_by_default.assumed,
+            has_trust_list=not held.is_empty,
+            in_rollback=held.in_rollback,
+            https_config=version is not None and version >= _HTTPS_CONFIG_SINCE,
+            has_config=self._memory.config is not None,
+            http=self._model.http.assumed,
+            another_server=self._server_index + 1 < len(self._servers),
+        )
+
+    async def _carry_out(self, effect: boot.Effect) -> Event | None:
+        match effect:
+            case boot.Fetch(file):
+                return await self._fetch(file)
+            case boot.UseNextServer():
+                self._server_index += 1
+                self._trace.emit("next_server", server=self._server.host)
+                return None
+            case boot.Judge(part):
+                return self._decide(part)
+            case boot.AskTvs():
+                return await self._ask_tvs()
+            case boot.Install(part):
+                return self._install(part)
+            case boot.KeepOld(part):
+                return self._keep_old(part)
+
+    # --- fetching ---
+
+    @property
+    def _server(self) -> TftpServer:
+        return self._servers[self._server_index]
+
+    async def _fetch(self, file: File) -> Event:
+        if file in _CONFIG_FILES:
+            self._report_lists()
+        name = file.name_for(self._mac)
+        attempts: list[Attempt] = []
+        for transport in boot.ladder(file, self._situation()):
+            asked_at = self._clock.monotonic()
+            where = f"{self._server.host}:{self._port(transport)}"
+            failure, detail, data = None, "", b""
+            try:
+                data = await self._get(name, transport)
+            except FileNotFoundOnServer as error:
+                failure, detail = Attempt.NOT_FOUND, str(error)
+            except ServerUnreachable as error:
+                failure, detail = Attempt.SILENT, str(error)
+            except ServerRefused as error:
+                failure, detail = Attempt.NOT_TRUSTED, str(error)
+            except TransferFailed as error:
+                failure, detail = Attempt.BROKEN, str(error)
+            duration_ms = self._milliseconds_since(asked_at)
+            self._fetches.append(FetchReport(name, transport, where, failure, detail, len(data), duration_ms))
+            outcome = failure.name.lower() if failure else "arrived"
+            self._trace.emit(
+                "file_asked",
+                file=name,
+                transport=transport.value,
+                server=where,
+                outcome=outcome,
+                detail=detail,
+                bytes=len(data),
+                duration_ms=duration_ms,
+            )
+            if failure is None:
+                self._arrival = _Arrival(file, name, data, transport, where, asked_at)
+                self._question, self._answer, self._tvs_server = None, None, ""
+                return Event.ARRIVED
+            attempts.append(failure)
+        event = boot.ladder_event(tuple(attempts))
+        if event is Event.NOT_FOUND:
+            self._say_not_found(file, name)
+        return event
+
+    async def _get(self, name: str, transport: Transport) -> bytes:
+        server, trace = self._server, self._trace
+        port = self._port(transport)
+        match transport:
+            case Transport.TFTP:
+                return await tftp.fetch(
+                    server.host,
+                    port,
+                    name,
+                    timeout_s=self._timeouts.tftp_s,
+                    trace=trace.bind(service="TFTP client"),
+                )
+            case Transport.HTTP:
+                client = trace.bind(service="HTTP client")
+                return await get(server.host, port, name, trace=client, limits=self._timeouts.http)
+            case Transport.HTTPS:
+                tls = self._judge.tls(ServerPurpose.CONFIGURATION, f"{server.host}:{port}", self._decisions.append)
+                client = trace.bind(service="HTTP client")
+                return await get(server.host, port, name, trace=client, tls=tls, limits=self._timeouts.http)
+
+    def _port(self, transport: Transport) -> int:
+        return {
+            Transport.TFTP: self._server.tftp_port,
+            Transport.HTTP: self._server.http_port,
+            Transport.HTTPS: self._server.https_port,
+        }[transport]
+
+    # --- deciding ---
+
+    def _decide(self, part: Part) -> Event:
+        decision = self._judge_list(_KIND[part]) if part in _KIND else self._judge_config(part)
+        if isinstance(decision, trust.AskTvs):
+            self._question = decision
+            return Event.TVS_NEEDED
+        self._verdict = decision
+        self._record(part, decision)
+        return Event.ACCEPTED if isinstance(decision, Accept) else Event.REFUSED
+
+    def _judge_list(self, kind: ListKind) -> trust.Decision:
+        arrival = self._arrived
+        trust_list = trust.read_list(arrival.data)
+        if isinstance(trust_list, KeepOld):
+            return trust_list
+        self._accepted = _Accepted(trust_list=trust_list)
+        return trust.judge_list(kind, arrival.name, trust_list, self._memory.held, self._answer)
+
+    def _judge_config(self, part: Part) -> trust.Decision:
+        arrival, held = self._arrived, self._memory.held
+        signed = trust.read_signed(arrival.data) if arrival.file in _SIGNED_FILES else KeepOld(Reason.UNSIGNED)
+        if not isinstance(signed, KeepOld):
+            decision = trust.judge_signed(arrival.name, signed, held, self._answer)
+            plain = b"" if isinstance(signed, trust.EncryptedFile) else signed.body
+        elif signed.reason is Reason.UNSIGNED:
+            decision = trust.judge_unsigned(held, over_trusted_https=arrival.transport is Transport.HTTPS)
+            plain = arrival.data
+        else:
+            return signed
+        if not isinstance(decision, Accept):
+            return decision
+        return self._understand(part, plain) or decision
+
+    def _understand(self, part: Part, plain: bytes) -> KeepOld | None:
+        """A trusted file has to be a configuration of the expected kind, too."""
+        try:
+            config = read_config(plain)
+        except WireError as error:
+            return KeepOld(Reason.UNREADABLE, str(error))
+        if isinstance(config, PhoneConfig) is not (part is Part.CONFIG):
+            return KeepOld(Reason.UNREADABLE, f"another kind of configuration than the {part.value}")
+        if isinstance(config, PhoneConfig) and config.encrypted and not config.full_config:
+            return KeepOld(Reason.ENCRYPTED, "the file only announces the encrypted configuration")
+        self._accepted = _Accepted(config=config, plain=plain)
+        return None
+
+    async def _ask_tvs(self) -> Event:
+        assert self._question is not None  # noqa: S101 - the table asks TVS only after such a decision
+        self._answer, self._tvs_server = await self._tvs.ask(self._question.question)
+        return Event.TVS_DONE
+
+    @property
+    def _arrived(self) -> _Arrival:
+        assert self._arrival is not None  # noqa: S101 - the table judges only what arrived
+        return self._arrival
+
+    def _record(self, part: Part, verdict: Verdict) -> None:
+        arrival = self._arrived
+        decision = DecisionReport(
+            what=part.value,
+            subject=arrival.name,
+            accepted=isinstance(verdict, Accept),
+            reason=verdict.reason,
+            detail=verdict.detail if isinstance(verdict, KeepOld) else "",
+            server=arrival.server,
+            transport=arrival.transport,
+            tvs_server=self._tvs_server,
+            duration_ms=self._milliseconds_since(arrival.asked_at),
+        )
+        self._decisions.append(decision)
+        self._trace.emit(
+            "decided",
+            what=decision.what,
+            file=decision.subject,
+            accepted=decision.accepted,
+            reason=decision.reason.value,
+            detail=decision.detail,
+            via=decision.via,
+            duration_ms=decision.duration_ms,
+        )
+
+    # --- flash and screen ---
+
+    def _install(self, part: Part) -> None:
+        if part in _KIND:
+            self._install_list(_KIND[part])
+        elif self._accepted.config is not None:
+            self._memory.install_config(self._accepted.config, self._arrived.data, self._accepted.plain)
+            self._config_fetched = True
+            self._say(Status.CONFIG_IN_USE, self._arrived.name.removesuffix(".sgn"))
+
+    def _install_list(self, kind: ListKind) -> None:
+        trust_list = self._accepted.trust_list
+        if trust_list is None or self._verdict.reason is Reason.UNCHANGED:
+            self._lists[kind] = ListOutcome.UNCHANGED
+            return
+        first = self._memory.list_of(kind) is None
+        self._memory.install_list(kind, trust_list)
+        self._tvs.flush()  # a trust-list update empties the phone's TVS cache
+        self._lists[kind] = ListOutcome.INSTALLED if first else ListOutcome.UPDATED
+
+    def _keep_old(self, part: Part) -> None:
+        reason = self._verdict.reason
+        if part in _KIND:
+            self._lists[_KIND[part]] = ListOutcome.FAILED
+        else:
+            self._say(Status.CONFIG_REFUSED, self._arrived.name, reason)
+
+    def _report_lists(self) -> None:
+        """The message about both lists, once, when their download is over."""
+        if self._lists_reported or not self._model.security_by_default.assumed:
+            return
+        self._lists_reported = True
+        ctl, itl = self._lists[ListKind.CTL], self._lists[ListKind.ITL]
+        status = trust_list_status(ctl, itl, held=not self._memory.held.is_empty)
+        refusal = next((item.reason for item in reversed(self._decisions) if not item.accepted), None)
+        if status is not None:
+            self._say(status, reason=refusal if status is Status.TRUST_LIST_UPDATE_FAILED else None)
+
+    def _say_not_found(self, file: File, name: str) -> None:
+        if file is File.CTL:
+            self._say(Status.CTL_NOT_FOUND)
+        elif file in _CONFIG_FILES:
+            self._say(Status.CONFIG_NOT_FOUND, name)
+
+    def _say(self, status: Status, file: str = "", reason: Reason | None = None) -> None:
+        code, text = (reason.value, reason.text()) if reason else ("", "")
+        message = self._memory.say(status, file, reason=code, detail=text)
+        self._messages.append(message)
+        self._trace.emit("status_message", text=message.text, reason=code)
+
+    def _finish(self, state: State) -> None:
+        self._report_lists() if state is State.REFUSED else None
+        if state is State.UNREACHABLE:
+            self._say(Status.TFTP_TIMEOUT)
+
+    def _report(self, outcome: Outcome, duration_ms: float) -> BootReport:
+        memory = self._memory
+        source = "server" if self._config_fetched else "flash"
+        return BootReport(
+            device=f"SEP{self._mac}",
+            model=self._model.name,
+            outcome=outcome,
+            decisions=tuple(self._decisions),
+            fetches=tuple(self._fetches),
+            status_messages=tuple(self._messages),
+            alarm=trust_list_alarm(
+                self._lists[ListKind.CTL],
+                self._lists[ListKind.ITL],
+                holds_ctl=memory.ctl is not None,
+                holds_itl=memory.itl is not None,
+            ),
+            trust_lists=list_summaries(memory),
+            config=ConfigSummary.of(memory.config) if memory.config else None,
+            config_source=source if memory.config else "none",
+            duration_ms=duration_ms,
+        )
+
+    def _milliseconds_since(self, begun: float) -> float:
+        return round((self._clock.monotonic() - begun) * 1000, 3)

@@ -1,0 +1,147 @@
+"""What the phone remembers, read out of flash once and kept: trust lists, configuration, messages."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from phone_sim.flash import FlashError, Item
+from phone_sim.messages import Status, StatusLog, StatusMessage
+from phone_sim.trust import Held, KeepOld, ListKind, read_list
+from wire.errors import WireError
+from wire.phoneconfig import DefaultConfig, PhoneConfig, decode_default_config, decode_phone_config
+
+if TYPE_CHECKING:
+    from base.clock import Clock
+    from phone_sim.flash import Flash
+    from phone_sim.models import Model
+    from wire.trustlist import TrustList
+
+Config = PhoneConfig | DefaultConfig
+_ITEM = {ListKind.CTL: Item.CTL, ListKind.ITL: Item.ITL}
+_NOT_LOADED = {ListKind.CTL: Status.CTL_NOT_LOADED, ListKind.ITL: Status.ITL_NOT_LOADED}
+
+
+class PhoneMemory:
+    """Flash, understood. What cannot be read in it counts as not there, and a status message says so.
+
+    Attributes:
+        ctl: installed CTL.
+        itl: installed ITL.
+        config: last good configuration.
+        log: status messages.
+    """
+
+    def __init__(self, flash: Flash, model: Model, clock: Clock) -> None:
+        self.flash = flash
+        self._model = model
+        self._clock = clock
+        self.log = self._load_log()
+        self.ctl = self._load_list(ListKind.CTL)
+        self.itl = self._load_list(ListKind.ITL)
+        self.config = self._load_config()
+
+    @property
+    def held(self) -> Held:
+        """What trust decisions start from."""
+        return Held(
+            ctl=self.ctl,
+            itl=self.itl,
+            tvs_configured=bool(self.config and self.config.tvs_servers),
+            sha512=self._model.sha512.assumed,
+        )
+
+    def list_of(self, kind: ListKind) -> TrustList | None:
+        """The installed list of a kind."""
+        return self.ctl if kind is ListKind.CTL else self.itl
+
+    def install_list(self, kind: ListKind, trust_list: TrustList) -> None:
+        """Puts an accepted list into flash.
+
+        Raises:
+            FlashError: flash keeps the old one.
+        """
+        self.flash.write(_ITEM[kind], trust_list.data)
+        if kind is ListKind.CTL:
+            self.ctl = trust_list
+        else:
+            self.itl = trust_list
+
+    def install_config(self, config: Config, received: bytes, plain: bytes) -> None:
+        """Puts an accepted configuration into flash, plain and as it was received.
+
+        Raises:
+            FlashError: flash keeps the old plain one.
+        """
+        self.flash.write(Item.CONFIG_AS_RECEIVED, received)
+        self.flash.write(Item.CONFIG, plain)
+        self.config = config
+
+    def erase_lists(self) -> None:
+        """Forgets both trust lists.
+
+        Raises:
+            FlashError: they cannot be removed.
+        """
+        self.flash.delete(Item.CTL)
+        self.flash.delete(Item.ITL)
+        self.ctl = self.itl = None
+
+    def say(self, status: Status, file: str = "", *, reason: str = "", detail: str = "") -> StatusMessage:
+        """Adds a status message to the log; `save_log` makes it durable."""
+        time = self._clock.now().isoformat(timespec="milliseconds")
+        message = StatusMessage(time, status.text(self._model.family, file), reason, detail)
+        self.log.add(message)
+        return message
+
+    def save_log(self) -> None:
+        """Writes the status messages to flash.
+
+        Raises:
+            FlashError: flash keeps the old ones.
+        """
+        self.flash.write(Item.STATUS, json.dumps(self.log.as_json(), ensure_ascii=False, indent=1).encode())
+
+    def _load_log(self) -> StatusLog:
+        try:
+            data = self.flash.read(Item.STATUS)
+            return StatusLog.from_json(json.loads(data)) if data else StatusLog()
+        except (FlashError, ValueError):
+            return StatusLog()  # the messages themselves are all that is lost
+
+    def _load_list(self, kind: ListKind) -> TrustList | None:
+        try:
+            data = self.flash.read(_ITEM[kind])
+        except FlashError as error:
+            self.say(_NOT_LOADED[kind], reason="flash_unreadable", detail=str(error))
+            return None
+        if data is None:
+            return None
+        trust_list = read_list(data)
+        if isinstance(trust_list, KeepOld):
+            self.say(_NOT_LOADED[kind], reason=trust_list.reason.value, detail=trust_list.detail)
+            return None
+        return trust_list
+
+    def _load_config(self) -> Config | None:
+        try:
+            data = self.flash.read(Item.CONFIG)
+            return read_config(data) if data else None
+        except (FlashError, WireError) as error:
+            self.say(Status.CONFIG_NOT_LOADED, reason="flash_unreadable", detail=str(error))
+            return None
+
+
+def read_config(data: bytes) -> Config:
+    """Parses a plain configuration of either kind.
+
+    Raises:
+        WireError: it is neither.
+    """
+    try:
+        return decode_phone_config(data)
+    except WireError as error:
+        try:
+            return decode_default_config(data)
+        except WireError:
+            raise error from None

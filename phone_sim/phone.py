@@ -1,0 +1,184 @@
+"""A simulated Cisco IP phone: power it on, press its keys, look at its menus.
+
+It knows its MAC, its model and a list of TFTP servers. All else came over a socket or was in its flash.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import TYPE_CHECKING
+
+from base.clock import Clock, SystemClock
+from base.trace import Trace
+from phone_sim.booting import BootRun
+from phone_sim.clients.appserver import open_menu
+from phone_sim.clients.errors import FetchError, ServerUnreachable
+from phone_sim.judging import ServerJudge
+from phone_sim.memory import PhoneMemory
+from phone_sim.messages import Status
+from phone_sim.options import Timeouts
+from phone_sim.report import DecisionReport, DirectoryReport, Settings, directory_url
+from phone_sim.trust import ServerPurpose
+from phone_sim.tvs_desk import TvsDesk
+from wire.errors import OperatorError, WireError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from base.tls import Identity
+    from phone_sim.flash import Flash
+    from phone_sim.models import Model
+    from phone_sim.report import BootReport
+    from phone_sim.servers import TftpServer
+
+_MAC = re.compile(r"[0-9A-F]{12}")
+
+
+def normal_mac(text: str) -> str:
+    """A MAC address as phones write it: twelve upper-case hex digits.
+
+    Raises:
+        OperatorError: it is none.
+    """
+    mac = re.sub(r"[-:.]", "", text).upper().removeprefix("SEP")
+    if not _MAC.fullmatch(mac):
+        raise OperatorError(f"{text!r} is no MAC address; twelve hex digits are needed, such as 001122334455")
+    return mac
+
+
+class Phone:
+    """One phone.
+
+    Args:
+        mac: MAC address in any usual notation.
+        model: its model, see `phone_sim.models.model`.
+        tftp: TFTP servers, first choice first; at least one.
+        flash: its durable memory.
+        clock: its idea of time.
+        trace: takes every step; ``where`` becomes ``SEP<MAC>``.
+        timeouts: bounds of its clients.
+        identity: its LSC or MIC with key, shown to TLS servers that ask; None for a phone without.
+
+    Raises:
+        OperatorError: the MAC is none, or there is no TFTP server.
+    """
+
+    def __init__(
+        self,
+        mac: str,
+        model: Model,
+        tftp: Sequence[TftpServer],
+        flash: Flash,
+        *,
+        clock: Clock | None = None,
+        trace: Trace | None = None,
+        timeouts: Timeouts | None = None,
+        identity: Identity | None = None,
+    ) -> None:
+        if not tftp:
+            raise OperatorError("a phone needs at least one TFTP server")
+        self.mac = normal_mac(mac)
+        self.model = model
+        self._tftp = tuple(tftp)
+        self._clock = clock or SystemClock()
+        self._trace = (trace or Trace()).bind(where=self.name)
+        self._timeouts = timeouts or Timeouts()
+        self._memory = PhoneMemory(flash, model, self._clock)
+        self._tvs = TvsDesk(
+            self._memory,
+            model,
+            model.device_name(self.mac),
+            clock=self._clock,
+            trace=self._trace,
+            identity=identity,
+            timeouts=self._timeouts,
+        )
+        self._judge = ServerJudge(
+            self._memory,
+            model,
+            self._tvs,
+            clock=self._clock,
+            trace=self._trace.bind(service="Trust"),
+            identity=identity,
+        )
+        self._boots = 0
+        self._one_at_a_time = asyncio.Lock()
+
+    @property
+    def name(self) -> str:
+        """``SEP<MAC>``, the name of the device in its cluster."""
+        return f"SEP{self.mac}"
+
+    @property
+    def settings(self) -> Settings:
+        """The security and trust-list menus and the status messages, as they stand."""
+        return Settings.of(self.name, self.model.name, self._memory)
+
+    async def boot(self) -> BootReport:
+        """Power on, or a reset: everything up to the configuration.
+
+        Raises:
+            FlashError: flash cannot be written.
+        """
+        async with self._one_at_a_time:
+            self._boots += 1
+            run = BootRun(
+                self.mac,
+                self.model,
+                self._tftp,
+                self._memory,
+                tvs=self._tvs,
+                judge=self._judge,
+                clock=self._clock,
+                trace=self._trace.bind(service="Boot", session=f"boot-{self._boots}"),
+                timeouts=self._timeouts,
+            )
+            return await run.run()
+
+    async def open_directory(self, url: str | None = None) -> DirectoryReport:
+        """The directory key: opens the menu at `url`, or at the configuration's directory URL.
+
+        Raises:
+            OperatorError: there is no URL to open, or it is not one.
+            FlashError: flash cannot be written.
+        """
+        target = url or directory_url(self._memory.config)
+        if not target:
+            raise OperatorError(f"{self.name} has no directory URL; boot it first or give one")
+        trace = self._trace.bind(service="Directory")
+        begun = self._clock.monotonic()
+        decisions: list[DecisionReport] = []
+        tls = self._judge.tls(ServerPurpose.APPLICATION, target, decisions.append)
+        menu, failure, reachable = None, "", True
+        try:
+            menu = await open_menu(target, tls, trace=trace, limits=self._timeouts.http)
+        except ServerUnreachable as error:
+            failure, reachable = str(error), False
+        except (FetchError, WireError) as error:
+            failure = str(error)
+        decision = decisions[-1] if decisions else None
+        if decision is not None and not decision.accepted:
+            code, detail = decision.reason.value, decision.reason.text()
+            self._memory.say(Status.HOST_NOT_FOUND, reason=code, detail=detail)
+            self._memory.save_log()
+        duration_ms = round((self._clock.monotonic() - begun) * 1000, 3)
+        trace.emit(
+            "directory_opened" if menu else "directory_failed",
+            url=target,
+            detail=failure,
+            duration_ms=duration_ms,
+        )
+        return DirectoryReport(target, menu, decision, failure, reachable, duration_ms)
+
+    def erase_trust_lists(self) -> None:
+        """Deletes CTL and ITL by hand, as from the settings menu (R-PHN-4). The configuration stays.
+
+        Raises:
+            FlashError: flash cannot be written.
+        """
+        self._memory.say(Status.ERASING_TRUST_LISTS)
+        self._memory.erase_lists()
+        self._memory.save_log()
+        self._tvs.flush()
+        self._trace.emit("trust_lists_erased")
