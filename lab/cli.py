@@ -1,0 +1,103 @@
+"""The command ``ucmsim``: its tree of commands and how errors reach a person.
+
+Exit codes, the same for every command:
+
+- 0  done; the answer is yes
+- 1  done; the answer is no: refused, invalid, not as expected
+- 2  wrong usage or a mistake in the configuration
+- 3  cannot be done here: port in use, no permission, file not readable
+- 4  a server could not be reached
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from typing import Annotated
+
+import click
+import typer
+
+from lab.commands import cert, demo, file, phone, tvs, up
+from wire.errors import ConfigError, OperatorError, Refusal, UcmsimError, WireError
+
+EXIT_NO, EXIT_USAGE, EXIT_CANNOT, EXIT_UNREACHABLE = 1, 2, 3, 4
+
+app = typer.Typer(
+    name="ucmsim",
+    help="A Cisco UCM trust lab made of real network services. Independent simulator, not affiliated with Cisco; "
+    "for labs only.",
+    epilog="Exit codes: 0 yes/done, 1 no/refused, 2 usage or configuration, 3 cannot be done here, 4 unreachable.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.command("demo")(demo.demo)
+app.command("up")(up.up)
+app.command("node")(up.node)
+app.command("health")(up.health)
+app.add_typer(phone.app, name="phone")
+app.add_typer(file.app, name="file")
+app.add_typer(tvs.app, name="tvs")
+app.add_typer(cert.app, name="cert")
+
+
+def _version(wanted: bool) -> None:  # noqa: FBT001 - typer's signature
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"ucmsim {version('ucmsim')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    *,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more of what happens, on stderr.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Options of every command."""
+    del version
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.WARNING,
+        format="%(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+
+
+def exit_code(error: UcmsimError) -> int:
+    """What a shell sees for an error that reached the top."""
+    if isinstance(error, ConfigError):
+        return EXIT_USAGE
+    if isinstance(error, OperatorError):
+        return EXIT_CANNOT
+    return EXIT_NO
+
+
+def main() -> None:
+    """Entry point: a person's mistake is one sentence on stderr, never a traceback."""
+    try:
+        code = app(standalone_mode=False)
+        sys.stdout.flush()
+    except click.exceptions.Abort:
+        code = 130
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except ConfigError as error:
+        for problem in error.problems:
+            print(f"ucmsim: {problem}", file=sys.stderr)
+        code = exit_code(error)
+    except (OperatorError, Refusal, WireError, UcmsimError) as error:
+        print(f"ucmsim: {error}", file=sys.stderr)
+        code = exit_code(error)
+    except KeyboardInterrupt:
+        code = 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,1 @@
+"""One module for each command: arguments in, text or JSON out, exit code. The work is done below ``lab``."""

@@ -1,0 +1,203 @@
+"""``ucmsim cert``: the certificates in a state folder, whether or not the cluster is running."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+from rich.table import Table
+
+from lab.console import out, print_json
+from lab.options import DEFAULT_STATE, JsonOption, StateOption, read_file
+from wire.certificates import Certificate
+from wire.errors import OperatorError, WireError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from cluster.snapshot import ClusterSnapshot
+    from cluster.store import ClusterStore
+
+T = TypeVar("T")
+
+app = typer.Typer(
+    help="List, export, trust and distrust certificates of a cluster. A running cluster takes changes up at once.",
+    no_args_is_help=True,
+)
+ClusterOption = Annotated[str | None, typer.Option("--cluster", help="Which cluster, when the folder holds several.")]
+
+
+@app.command("list")
+def list_certificates(
+    state: StateOption = DEFAULT_STATE, cluster: ClusterOption = None, *, as_json: JsonOption = False
+) -> None:
+    """List own and trusted certificates with their validity."""
+
+    async def work(store: ClusterStore) -> list[dict[str, object]]:
+        return _rows(store.snapshot)
+
+    rows = _with_store(state, cluster, work)
+    if as_json:
+        print_json(rows)
+        return
+    table = Table()
+    for heading in ("Where", "Certificate", "Subject", "Serial", "Key", "Valid until", "SHA-256"):
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(
+            str(row["where"]),
+            str(row["name"]),
+            str(row["subject"]),
+            str(row["serial"]),
+            str(row["key"]),
+            str(row["not_after"])[:10],
+            str(row["sha256"])[:16] + "…",
+        )
+    out.print(table)
+
+
+@app.command("export")
+def export(
+    name: Annotated[
+        str, typer.Argument(help="Purpose (TVS, CallManager, tomcat ...) or the first digits of a SHA-256.")
+    ],
+    state: StateOption = DEFAULT_STATE,
+    cluster: ClusterOption = None,
+    node: Annotated[str | None, typer.Option("--node", help="Which node's; the publisher's by default.")] = None,
+    output: Annotated[Path | None, typer.Option("--out", "-o", help="File to write; stdout by default.")] = None,
+    *,
+    der: Annotated[bool, typer.Option("--der", help="DER instead of PEM; needs --out.")] = False,
+) -> None:
+    """Write one certificate as PEM (never its key)."""
+
+    async def work(store: ClusterStore) -> Certificate:
+        return _find(store.snapshot, name, node)
+
+    certificate = _with_store(state, cluster, work)
+    if output is None:
+        if der:
+            raise typer.BadParameter("--der needs --out FILE")
+        typer.echo(certificate.pem, nl=False)
+        return
+    try:
+        output.write_bytes(certificate.der if der else certificate.pem.encode())
+    except OSError as error:
+        raise OperatorError(f"cannot write {output}: {error.strerror}") from error
+
+
+@app.command("add")
+def add(
+    store_name: Annotated[str, typer.Argument(metavar="STORE", help="Trust store: tomcat-trust, Phone-SAST-trust ...")],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="Certificates, PEM (one or more each) or DER.")
+    ],
+    state: StateOption = DEFAULT_STATE,
+    cluster: ClusterOption = None,
+) -> None:
+    """Put certificates into a trust store of every node; TVS answers for them at once."""
+    certificates = [certificate for path in files for certificate in _read_all(path)]
+
+    async def work(store: ClusterStore) -> int:
+        return await store.add_trust(store_name, certificates)
+
+    added = _with_store(state, cluster, work)
+    out.print(f"{added} certificate(s) added to {store_name}, {len(certificates) - added} already there")
+
+
+@app.command("delete")
+def delete(
+    store_name: Annotated[str, typer.Argument(metavar="STORE", help="Trust store.")],
+    name: Annotated[str, typer.Argument(help="First digits of the certificate's SHA-256, at least 8.")],
+    state: StateOption = DEFAULT_STATE,
+    cluster: ClusterOption = None,
+) -> None:
+    """Take a certificate out of a trust store of every node."""
+
+    async def work(store: ClusterStore) -> str:
+        certificate = _find(store.snapshot, name, None)
+        await store.delete_trust(store_name, certificate.sha256)
+        return str(certificate.subject)
+
+    out.print(f"deleted from {store_name}: {_with_store(state, cluster, work)}")
+
+
+def _with_store(state: Path, cluster: str | None, work: Callable[[ClusterStore], Awaitable[T]]) -> T:
+    from cluster.store import ClusterStore
+    from lab.laboratory import database_path, installed_clusters
+
+    names = installed_clusters(state)
+    if not names:
+        raise OperatorError(f"{state} holds no cluster; 'ucmsim up --state {state}' makes one")
+    if cluster is None and len(names) > 1:
+        raise typer.BadParameter(f"{state} holds several clusters, name one with --cluster: {', '.join(names)}")
+    chosen = cluster or names[0]
+    if chosen not in names:
+        raise OperatorError(f"{state} holds no cluster {chosen!r}; it holds: {', '.join(names)}")
+
+    async def run() -> T:
+        store = await ClusterStore.open(database_path(state, chosen))
+        try:
+            return await work(store)
+        finally:
+            await store.close()
+
+    return asyncio.run(run())
+
+
+def _rows(snapshot: ClusterSnapshot) -> list[dict[str, object]]:
+    rows = [
+        _row("own", own.node, own.purpose.value, own.certificate)
+        for own in sorted(snapshot.own.values(), key=lambda item: (item.node, item.purpose.value))
+    ]
+    for entry in snapshot.trusted.values():
+        rows += [_row("trust", store, "", Certificate.from_der(entry.der)) for store in sorted(entry.stores)]
+    return rows
+
+
+def _row(kind: str, where: str, name: str, certificate: Certificate) -> dict[str, object]:
+    key = certificate.public_key
+    return {
+        "kind": kind,
+        "where": where,
+        "name": name,
+        "subject": str(certificate.subject),
+        "issuer": str(certificate.issuer),
+        "serial": f"{certificate.serial:X}",
+        "key": f"{'RSA' if certificate.is_rsa else 'EC'} {key.key_size}",
+        "not_before": certificate.not_before.isoformat(),
+        "not_after": certificate.not_after.isoformat(),
+        "sha1": certificate.sha1.hex(),
+        "sha256": certificate.sha256.hex(),
+    }
+
+
+def _find(snapshot: ClusterSnapshot, name: str, node: str | None) -> Certificate:
+    owner = node or snapshot.definition.publisher.name
+    if snapshot.definition.node(owner) is None:
+        known = ", ".join(item.name for item in snapshot.definition.nodes)
+        raise OperatorError(f"there is no node {owner!r}; nodes: {known}")
+    for (own_node, purpose), own in snapshot.own.items():
+        if purpose.value.lower() == name.lower() and own_node.lower() == owner.lower():
+            return own.certificate
+    wanted = name.lower()
+    matches = [digest for digest in snapshot.trusted if len(wanted) >= 8 and digest.hex().startswith(wanted)]
+    if len(matches) == 1:
+        return Certificate.from_der(snapshot.trusted[matches[0]].der)
+    purposes = ", ".join(purpose.value for own_node, purpose in snapshot.own if own_node.lower() == owner.lower())
+    reason = f"{len(matches)} certificates match it" if matches else "nothing matches it"
+    raise OperatorError(
+        f"no certificate {name!r} of {owner}: {reason}; purposes: {purposes}; or give 8 digits or more of a SHA-256"
+    )
+
+
+def _read_all(path: Path) -> list[Certificate]:
+    data = read_file(path)
+    begin = b"-----BEGIN CERTIFICATE-----"
+    try:
+        if begin not in data:
+            return [Certificate.from_der(data)]
+        return [Certificate.from_pem(begin + block) for block in data.split(begin)[1:]]
+    except WireError as error:
+        raise OperatorError(f"{path}: {error}") from error

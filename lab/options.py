@@ -1,0 +1,90 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from base.trace import JsonLinesSink, Trace
+from wire.certificates import Certificate
+from wire.errors import OperatorError, WireError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", "-c", help="Laboratory as YAML; the one that ships with ucmsim by default.")
+]
+StateOption = Annotated[Path, typer.Option("--state", help="Folder that keeps certificates and settings.")]
+TraceOption = Annotated[
+    Path | None, typer.Option("--trace", help="Write every step to this file, one JSON object a line.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+
+DEFAULT_STATE = Path("ucmsim-state")
+MAX_FILE_SIZE = 1024 * 1024
+_HOST_PORT = re.compile(r"(?P<host>[^:\[\]]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>\d{1,5}))?")
+
+
+@contextlib.contextmanager
+def open_trace(path: Path | None) -> Iterator[Trace]:
+    """A trace into `path`, or into nothing.
+
+    Raises:
+        OperatorError: the file cannot be written.
+    """
+    if path is None:
+        yield Trace()
+        return
+    try:
+        stream = path.open("w", encoding="utf-8")
+    except OSError as error:
+        raise OperatorError(f"cannot write trace {path}: {error.strerror}") from error
+    with stream:
+        yield Trace(JsonLinesSink(stream))
+
+
+def read_file(path: Path, limit: int = MAX_FILE_SIZE) -> bytes:
+    """A file that a person named.
+
+    Raises:
+        OperatorError: it cannot be read, or is larger than `limit` bytes.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(limit + 1)
+    except OSError as error:
+        raise OperatorError(f"cannot read {path}: {error.strerror}") from error
+    if len(data) > limit:
+        raise OperatorError(f"{path} is larger than {limit} bytes")
+    return data
+
+
+def read_certificate(path: Path) -> Certificate:
+    """A certificate in PEM or DER.
+
+    Raises:
+        OperatorError: unreadable, or no certificate.
+    """
+    data = read_file(path)
+    try:
+        return Certificate.from_pem(data) if b"-----BEGIN" in data else Certificate.from_der(data)
+    except WireError as error:
+        raise OperatorError(f"{path}: {error}") from error
+
+
+def host_and_port(text: str, default_port: int) -> tuple[str, int]:
+    """``HOST`` or ``HOST:PORT``.
+
+    Raises:
+        typer.BadParameter: neither.
+    """
+    match = _HOST_PORT.fullmatch(text)
+    port = int(match["port"]) if match and match["port"] else default_port
+    if match is None or not 1 <= port <= 65_535:
+        raise typer.BadParameter(f"{text!r} is not HOST or HOST:PORT")
+    return match["host"].strip("[]"), port

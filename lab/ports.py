@@ -1,0 +1,87 @@
+"""Chooses ports that this user may bind: the real numbers where possible, else moved by an offset, said clearly."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cluster.endpoints import Endpoints, Ports
+
+if TYPE_CHECKING:
+    from cluster.config import LabConfig
+    from cluster.definition import ClusterDefinition, NodeDefinition
+
+FALLBACK_OFFSET = 10_000
+"""TFTP on 10069, HTTP on 16970 ... where low ports are refused."""
+_STEP = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class PortPlan:
+    """Where each node listens, and what the operator should be told about it.
+
+    Attributes:
+        config: the configuration, with addresses replaced where this machine does not have them.
+        endpoints: the ports of every node.
+        notes: sentences for people; empty when everything is as configured.
+    """
+
+    config: LabConfig
+    endpoints: Endpoints
+    notes: tuple[str, ...] = ()
+
+
+def plan_ports(config: LabConfig, only: str | None = None) -> PortPlan:
+    """Tries the addresses and a low port, and moves what is refused.
+
+    A port that another program has is not moved: that is reported when it is bound.
+
+    Args:
+        config: the laboratory.
+        only: the one node that will run here; all when None.
+    """
+    offset = config.lab.port_offset
+    nodes = [node for cluster in config.clusters for node in cluster.nodes if only in (None, node.name)]
+    if any(_refusal(node, 0, socket.SOCK_STREAM) == errno.EADDRNOTAVAIL and _is_loopback(node) for node in nodes):
+        return _on_one_address(config)
+    if offset == 0 and any(
+        _refusal(node, Ports().tftp, socket.SOCK_DGRAM) in {errno.EACCES, errno.EPERM} for node in nodes
+    ):
+        note = (
+            f"this user may not bind ports below 1024: every port is moved up by {FALLBACK_OFFSET} "
+            f"(TFTP {Ports().tftp + FALLBACK_OFFSET}, HTTP {Ports().http + FALLBACK_OFFSET} ...); "
+            "run as root for the real numbers"
+        )
+        return PortPlan(config, Endpoints(Ports.moved(FALLBACK_OFFSET)), (note,))
+    return PortPlan(config, Endpoints(Ports.moved(offset)))
+
+
+def _on_one_address(config: LabConfig) -> PortPlan:
+    """Every node on 127.0.0.1, each with an offset of its own."""
+    ports: dict[str, Ports] = {}
+    clusters: list[ClusterDefinition] = []
+    for cluster in config.clusters:
+        nodes = []
+        for node in cluster.nodes:
+            ports[node.name] = Ports.moved(FALLBACK_OFFSET + _STEP * len(ports))
+            nodes.append(node.model_copy(update={"address": "127.0.0.1", "bind": None}))
+        clusters.append(cluster.model_copy(update={"nodes": tuple(nodes)}))
+    moved = config.model_copy(update={"clusters": tuple(clusters)})
+    note = "this machine has no loopback addresses but 127.0.0.1: all nodes share it, each with its own port offset"
+    return PortPlan(moved, Endpoints(Ports.moved(FALLBACK_OFFSET), ports), (note,))
+
+
+def _is_loopback(node: NodeDefinition) -> bool:
+    return (node.bind or node.address).startswith("127.")
+
+
+def _refusal(node: NodeDefinition, port: int, kind: socket.SocketKind) -> int | None:
+    """The system's error number for binding there; None when it may be bound."""
+    with socket.socket(socket.AF_INET, kind) as probe:
+        try:
+            probe.bind((node.bind or node.address, port))
+        except OSError as error:
+            return error.errno
+    return None
