@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Self
 
 from aiohttp import web
 
-from base.tls import Identity, server_context
+from base.identity import Identity
+from base.tls import server_context
 from base.trace import Trace
 from cluster.definition import ClusterDefinition, NodeDefinition
 from cluster.issuing import Issued, issue

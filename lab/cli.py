@@ -16,11 +16,10 @@ import os
 import sys
 from typing import Annotated
 
-import click
 import typer
 
 from lab.commands import cert, demo, file, phone, tvs, up
-from wire.errors import ConfigError, OperatorError, Refusal, UcmsimError, WireError
+from wire.errors import ConfigError, OperatorError, UcmsimError
 
 EXIT_NO, EXIT_USAGE, EXIT_CANNOT, EXIT_UNREACHABLE = 1, 2, 3, 4
 
@@ -81,23 +80,17 @@ def exit_code(error: UcmsimError) -> int:
 def main() -> None:
     """Entry point: a person's mistake is one sentence on stderr, never a traceback."""
     try:
-        code = app(standalone_mode=False)
-        sys.stdout.flush()
-    except click.exceptions.Abort:
-        code = 130
-    except click.ClickException as error:
-        error.show()
-        code = error.exit_code
+        app()
     except ConfigError as error:
-        for problem in error.problems:
-            print(f"ucmsim: {problem}", file=sys.stderr)
-        code = exit_code(error)
-    except (OperatorError, Refusal, WireError, UcmsimError) as error:
-        print(f"ucmsim: {error}", file=sys.stderr)
-        code = exit_code(error)
-    except KeyboardInterrupt:
-        code = 130
+        _say(*(str(problem) for problem in error.problems))
+        sys.exit(exit_code(error))
+    except UcmsimError as error:
+        _say(str(error))
+        sys.exit(exit_code(error))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
-    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _say(*sentences: str) -> None:
+    for sentence in sentences:
+        print(f"ucmsim: {sentence}", file=sys.stderr)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -23,6 +23,7 @@ StateOption = Annotated[Path, typer.Option("--state", help="Folder that keeps ce
 TraceOption = Annotated[
     Path | None, typer.Option("--trace", help="Write every step to this file, one JSON object a line.")
 ]
+LanguageOption = Annotated[Literal["en", "ja"], typer.Option("--lang", help="Language of texts for people: en or ja.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 DEFAULT_STATE = Path("ucmsim-state")

@@ -58,6 +58,12 @@ def plan_ports(config: LabConfig, only: str | None = None) -> PortPlan:
     return PortPlan(config, Endpoints(Ports.moved(offset)))
 
 
+def any_free_ports(config: LabConfig) -> PortPlan:
+    """Every port left to the system; for demonstrations and tests beside a laboratory that has the real ones."""
+    plan = plan_ports(config)
+    return PortPlan(plan.config, Endpoints(Ports.any_free()))
+
+
 def _on_one_address(config: LabConfig) -> PortPlan:
     """Every node on 127.0.0.1, each with an offset of its own."""
     ports: dict[str, Ports] = {}

@@ -18,7 +18,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Protocol
 
-from wire.errors import UcmsimError
+from wire.errors import OperatorError
 
 FORMAT = 1
 """Version of the folder's layout; another one is refused rather than misread."""
@@ -27,7 +27,7 @@ _TEMPORARY = ".new-"
 _MAX_ITEM_SIZE = 4 * 1024 * 1024
 
 
-class FlashError(UcmsimError):
+class FlashError(OperatorError):
     """The flash folder cannot be used: another phone's, another version's, damaged, or not accessible."""
 
 

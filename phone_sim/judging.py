@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from base.clock import Clock
-    from base.tls import Identity
+    from base.identity import Identity
     from base.trace import Trace
     from phone_sim.memory import PhoneMemory
     from phone_sim.models import Model

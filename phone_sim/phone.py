@@ -26,7 +26,7 @@ from wire.errors import OperatorError, WireError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from base.tls import Identity
+    from base.identity import Identity
     from phone_sim.flash import Flash
     from phone_sim.models import Model
     from phone_sim.report import BootReport

@@ -10,7 +10,7 @@ from phone_sim.tvs_memory import TvsMemory
 
 if TYPE_CHECKING:
     from base.clock import Clock
-    from base.tls import Identity
+    from base.identity import Identity
     from base.trace import Trace
     from phone_sim.memory import PhoneMemory
     from phone_sim.models import Model

@@ -14,7 +14,7 @@ from services.tomcat.service import CiscoTomcat
 from services.tvs.daemon import TvsDaemon
 
 if TYPE_CHECKING:
-    from base.tls import Identity
+    from base.identity import Identity
     from base.trace import Trace
     from cluster.definition import NodeDefinition
     from cluster.store import ClusterStore
@@ -55,7 +55,6 @@ class Node:
         self._store = store
         self._book = book
         self._trace = trace.bind(where=definition.name)
-        self._ports = book.endpoints.of(definition.name)
         self._options = options
         self.supervisor = Supervisor(self._services(), self._trace)
 
@@ -67,7 +66,7 @@ class Node:
         """
         await self.supervisor.start_all()
         bound = {listener.protocol: listener for group in self.supervisor.listeners().values() for listener in group}
-        self._book.record(self.definition.name, _ports(self._ports, bound))
+        self._book.record(self.definition.name, _ports(self._book.endpoints.of(self.definition.name), bound))
 
     async def stop(self, grace_s: float = GRACE_S) -> None:
         """Stops every service."""
@@ -75,13 +74,17 @@ class Node:
 
     def _services(self) -> list[Service]:
         name, host = self.definition.name, self.definition.bind or self.definition.address
-        store, book, ports, trace = self._store, self._book, self._ports, self._trace
+        store, book, trace = self._store, self._book, self._trace
+
+        def ports() -> Ports:
+            """Asked at each start: a service that restarts keeps the port that the system once gave it."""
+            return book.endpoints.of(name)
 
         def tvs_identity() -> Identity:
             return store.snapshot.require(name, Purpose.TVS).identity
 
         made: dict[str, Service] = {
-            "tvs": TvsDaemon(lambda: store.snapshot, tvs_identity, host, ports.tvs, trace=trace),
+            "tvs": TvsDaemon(lambda: store.snapshot, tvs_identity, host, lambda: ports().tvs, trace=trace),
             "tftp": CiscoTftp(
                 name,
                 host,

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from wire.show import as_json as file_as_json
-from wire.show import show_file
 
 from lab.console import err, out, print_json
 from lab.options import JsonOption, read_certificate, read_file
 from wire.errors import OperatorError, WireError
 from wire.files import PhoneFile, decode_file
+from wire.show import as_json as file_as_json
+from wire.show import show_file
 from wire.signing import verify_file
 from wire.trustlist import TrustList
 
@@ -58,7 +58,7 @@ def verify(
         if holds
         else "the file was changed, or another key signed it"
         if named
-        else f"the file names another signer: {file.header.signer.name} (serial {file.header.signer.serial.hex().upper()})"
+        else f"another signer is named: {file.header.signer.name}, serial {file.header.signer.serial.hex().upper()}"
     )
     if as_json:
         print_json({"file": str(path), "valid": holds, "signer_named": named, "reason": reason})

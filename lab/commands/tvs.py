@@ -34,9 +34,8 @@ def verify(
     as_json: JsonOption = False,
 ) -> None:
     """Ask whether a certificate is trusted, and for what: exit 0 valid, 1 invalid, 4 unreachable."""
-    from phone_sim.clients.tvs import TvsClient, TvsUnreachable
-
     from base.clock import SystemClock
+    from phone_sim.clients.tvs import TvsClient, TvsUnreachable
     from wire.trustlist import Function
 
     if not _DEVICE.fullmatch(device):

@@ -8,16 +8,12 @@ import json
 import os
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from lab.console import err, out, print_json
 from lab.options import DEFAULT_STATE, ConfigOption, StateOption, TraceOption, host_and_port, open_trace
-
-if TYPE_CHECKING:
-    from services.service import Listener
 
 ReadyOption = Annotated[
     Path | None, typer.Option("--ready-file", help="Written as JSON when all is up, removed at the end.")
@@ -61,6 +57,7 @@ async def _run(
     from cluster.config import load_config
     from lab.laboratory import Laboratory, write_atomically
     from lab.ports import plan_ports
+    from lab.tables import listening_table
 
     config = load_config(config_path, os.environ)
     if port_offset is not None:
@@ -75,7 +72,7 @@ async def _run(
     with open_trace(trace_path) as trace:
         async with Laboratory(plan, state, only=only, trace=trace, say=lambda text: err.print(f"… {text}")) as lab:
             ports_file = lab.write_ports_file()
-            out.print(_table(lab.listeners()))
+            out.print(listening_table(lab.listeners()))
             for warning in lab.warnings():
                 err.print(f"[yellow]warning:[/] {warning}")
             out.print(f"State is kept in {state}/, ports are written to {ports_file}. Stop with Ctrl-C.")
@@ -85,22 +82,13 @@ async def _run(
                 await stopping.wait()
             finally:
                 if ready_file is not None:
-                    with contextlib.suppress(OSError):
-                        ready_file.unlink()
+                    _remove(ready_file)
             err.print("… stopping")
 
 
-def _table(listeners: list[tuple[str, str, Listener]]) -> Table:
-
-    table = Table(title="Listening")
-    for heading in ("Node", "Service", "Protocol", "Address", "Port"):
-        table.add_column(heading, justify="right" if heading == "Port" else "left")
-    last = ""
-    for name, service, listener in listeners:
-        port = f"{listener.port}/{listener.transport}"
-        table.add_row(name if name != last else "", service, listener.protocol, listener.host, port)
-        last = name
-    return table
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink()
 
 
 def health(

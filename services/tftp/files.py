@@ -1,8 +1,8 @@
 """Which file a name stands for: the heart of Cisco Tftp, shared by TFTP, HTTP and HTTPS.
 
 Names are looked up without regard to case, as the real server does. Generated files are computed from the cluster's
-snapshot, signed once, and kept until the snapshot or the ports change. Files of the TFTP directory are served plain and,
-with ``.sgn`` appended, signed; one that exists signed only is served plain with its signature stripped.
+snapshot, signed once, and kept until the snapshot or the ports change. Files of the TFTP directory are served plain
+and, with ``.sgn`` appended, signed; one that exists signed only is served plain with its signature stripped.
 """
 
 from __future__ import annotations
@@ -67,12 +67,12 @@ class PhoneFiles:
         self._cache: OrderedDict[str, bytes] = OrderedDict()
         self._cached_for: object = None
 
-    def read(self, name: str, peer: str, transport: str) -> bytes:
+    def read(self, name: str, peer: str, transport: str) -> bytes:  # noqa: ARG002 - every client gets the same
         """The bytes that `name` stands for.
 
         Args:
             name: as the client asked, folders with ``/``.
-            peer: who asks, for the trace.
+            peer: who asks.
             transport: ``tftp``, ``http``, or ``https`` (6971 and 6972, where ``.sgn`` of a device's own configuration
                 is answered with the unsigned file, as phones expect there).
 

@@ -1,4 +1,4 @@
-"""The configuration server: HTTP 6970, HTTPS 6971 (CallManager) and 6972 (tomcat), with the headers observed on the wire."""
+"""The configuration server: HTTP 6970, HTTPS 6971 (CallManager) and 6972 (tomcat), with the headers of a capture."""
 
 from __future__ import annotations
 

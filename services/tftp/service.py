@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cluster.purposes import Purpose
@@ -34,8 +34,8 @@ class TftpOptions:
 
     single_port: bool = False
     port_range: tuple[int, int] | None = None
-    tftp_limits: TftpLimits = TftpLimits()
-    http_limits: HttpLimits = HttpLimits()
+    tftp_limits: TftpLimits = field(default_factory=TftpLimits)
+    http_limits: HttpLimits = field(default_factory=HttpLimits)
 
 
 class CiscoTftp(CompositeService):
@@ -50,7 +50,7 @@ class CiscoTftp(CompositeService):
         self,
         node: str,
         host: str,
-        ports: Ports,
+        ports: Callable[[], Ports],
         view: Callable[[], ClusterSnapshot],
         endpoints: Callable[[], Endpoints],
         models: ModelTable,
@@ -70,7 +70,7 @@ class CiscoTftp(CompositeService):
 
     def make_parts(self) -> list[Part]:
         """See `services.composite.CompositeService`."""
-        snapshot, options = self._view(), self._options
+        snapshot, options, ports = self._view(), self._options, self._ports()
         signer = snapshot.require(self._node, Purpose.CALLMANAGER)
         files = PhoneFiles(self._node, self._view, self._endpoints, signer, self._models, self._trace)
         plain = FileHandler(files, "http", self._trace)
@@ -86,13 +86,13 @@ class CiscoTftp(CompositeService):
             TftpDaemon(
                 files,
                 self._host,
-                self._ports.tftp,
+                ports.tftp,
                 trace=self._trace,
                 single_port=options.single_port,
                 port_range=options.port_range,
                 limits=options.tftp_limits,
             ),
-            HttpListener("HTTP", self._host, self._ports.http, plain, trace=self._trace, limits=options.http_limits),
-            https("HTTPS (CallManager)", self._ports.https, Purpose.CALLMANAGER, Purpose.CALLMANAGER_ECDSA),
-            https("HTTPS (tomcat)", self._ports.https_tomcat, Purpose.TOMCAT, Purpose.TOMCAT_ECDSA),
+            HttpListener("HTTP", self._host, ports.http, plain, trace=self._trace, limits=options.http_limits),
+            https("HTTPS (CallManager)", ports.https, Purpose.CALLMANAGER, Purpose.CALLMANAGER_ECDSA),
+            https("HTTPS (tomcat)", ports.https_tomcat, Purpose.TOMCAT, Purpose.TOMCAT_ECDSA),
         ]

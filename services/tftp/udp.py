@@ -1,29 +1,33 @@
 """The TFTP daemon: sockets, admission, timers, trace. What is sent when is `Transfer`'s.
 
-The sockets are read here, not by asyncio's datagram transport, which allocates 256 KiB for each datagram.
-Transfer sockets hang in an epoll set of their own, and the event loop watches that set as one descriptor: a
-batch of acknowledgements costs the loop one callback, and a new transfer costs it nothing. One timer serves
-all transfers: it is set for the earliest deadline and looks at every transfer when it fires, so an
-acknowledgement moves a number only.
+A transfer is known by both ends' addresses and ports, RFC 1350's transfer identifiers. So transfers share a few
+sockets, opened once: a transfer costs no system call but its datagrams, the number of descriptors is fixed, and a
+firewall has few ports to open. A client's next transfer is answered from another port than its last one.
+
+The sockets are read here, not by asyncio's datagram transport, which allocates 256 KiB for each datagram. They hang in
+an epoll set of their own, and the event loop watches that set as one descriptor: a batch of acknowledgements costs the
+loop one callback. One timer serves all transfers: it is set for the earliest deadline and looks at every transfer when
+it fires, so an acknowledgement moves a number only.
 """
 
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
-import random
+import math
 import select
-import socket
-from collections import deque
 from dataclasses import dataclass, field
+from itertools import cycle
 from typing import TYPE_CHECKING
 
 from services.service import Health, Listener
+from services.tftp.sockets import listening_socket, transfer_sockets
 from services.tftp.source import check_name
 from services.tftp.transfer import Outcome, Patience, Transfer
-from wire.errors import OperatorError, Refusal, WireError
+from wire.errors import Refusal, WireError
 from wire.tftp import (
+    MAX_CONTROL_SIZE,
+    Ack,
     ErrorCode,
     ErrorPacket,
     OptionLimits,
@@ -36,26 +40,28 @@ from wire.tftp import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    import socket
+    from collections.abc import Iterator, Sequence
 
     from base.trace import Trace
+    from services.tftp.sockets import Address
     from services.tftp.source import FileSource
     from wire.tftp import Packet
 
-    Address = tuple[str, int] | tuple[str, int, int, int]
-
 _LOG = logging.getLogger(__name__)
 
-_READ_SIZE = 2_048
-"""Bytes read of a datagram; requests, acknowledgements and errors are at most 512 long."""
+_READ_SIZE = MAX_CONTROL_SIZE + 1
+"""Bytes read of a datagram; one byte more than the longest that is valid shows that it was longer."""
 _BATCH = 128
-"""Datagrams handled before other work of the event loop has its turn."""
+"""Sockets read before other work of the event loop has its turn."""
+_READS = 4
+"""Datagrams read from one socket before the next socket has its turn."""
 _TICK_S = 0.02
 """Shortest time between two looks at all transfers."""
-_SO_RCVBUFFORCE = 33
-"""Linux; lets root pass net.core.rmem_max."""
 _REQUESTS = (b"\0\1", b"\0\2")
 _MAX_ERROR_TEXT = 200
+_MAX_ECHOES = 1_024
+"""Clients remembered because a second ACK of their last block may still come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +71,7 @@ class TftpLimits:
     Attributes:
         max_transfers: at once; UCM's own file server counts to 2,500.
         max_transfers_per_peer: at once from one address, behind which a whole site may stand.
+        transfer_ports: ports that transfers are answered from, unless all are from the listening one.
         options: see `OptionLimits`.
         patience: see `Patience`.
         receive_buffer: bytes of requests that the listening socket holds while the daemon is busy.
@@ -72,36 +79,19 @@ class TftpLimits:
 
     max_transfers: int = 2_500
     max_transfers_per_peer: int = 1_000
+    transfer_ports: int = 32
     options: OptionLimits = field(default_factory=OptionLimits)
     patience: Patience = field(default_factory=Patience)
     receive_buffer: int = 4 * 1024 * 1024
 
 
 class _Session:
-    """A transfer with its client and its socket."""
+    """A transfer with its client and the socket it is answered from."""
 
-    __slots__ = (
-        "name",
-        "peer",
-        "port",
-        "receive",
-        "recvfrom",
-        "request",
-        "sendto",
-        "socket",
-        "trace",
-        "transfer",
-    )
+    __slots__ = ("name", "peer", "receive", "request", "sendto", "socket", "trace", "transfer")
 
     def __init__(
-        self,
-        transfer: Transfer,
-        peer: Address,
-        *,
-        request: bytes,
-        name: str,
-        sock: socket.socket,
-        trace: Trace,
+        self, transfer: Transfer, peer: Address, *, request: bytes, name: str, sock: socket.socket, trace: Trace
     ) -> None:
         self.transfer = transfer
         self.peer = peer
@@ -109,21 +99,24 @@ class _Session:
         self.name = name
         self.socket = sock
         self.trace = trace
-        self.port = 0
         self.receive = transfer.receive
-        self.recvfrom = sock.recv
-        self.sendto = sock.send
+        self.sendto = sock.sendto
+
+    def send(self, answers: Sequence[bytes]) -> None:
+        for answer in answers:
+            try:
+                self.sendto(answer, self.peer)
+            except OSError:
+                return  # as good as lost on the way: the timer sends it again
 
 
 class TftpDaemon:
     """Serves the files of a `FileSource` by TFTP, read only.
 
-    Each transfer has a socket of its own (RFC 1350's transfer identifier): on a port that the system picks,
-    or on one of a range for sites with NAT or a firewall between. In single-port mode everything passes
-    through the listening socket and transfers are told apart by the client's address and port.
+    Transfers are answered from ports of their own, which the system picks or which lie in a range, for sites with NAT
+    or a firewall between. In single-port mode everything passes through the listening socket.
 
-    Bind it to an address of the node. On a wildcard address the system chooses the address that answers
-    come from.
+    Bind it to an address of the node. On a wildcard address the system chooses the address that answers come from.
     """
 
     def __init__(
@@ -145,7 +138,7 @@ class TftpDaemon:
             port: to bind; 0 lets the system choose.
             trace: gets every step.
             single_port: see the class.
-            port_range: first and last port for transfers.
+            port_range: first and last port for transfers; as many as `TftpLimits.transfer_ports` of them are used.
             limits: see `TftpLimits`.
 
         Raises:
@@ -163,16 +156,16 @@ class TftpDaemon:
         self._single_port = single_port
         self._port_range = port_range
         self._limits = limits or TftpLimits()
-        self._free_ports: deque[int] = deque()
+        self._sockets: dict[int, socket.socket] = {}
         self._sessions: dict[Address, _Session] = {}
-        self._by_descriptor: dict[int, _Session] = {}
-        self._spare = {}
         self._per_host: dict[str, int] = {}
+        self._echoes: dict[Address, None] = {}
         self._idle = asyncio.Event()
         self._idle.set()
-        self._stop_lock = asyncio.Lock()
+        self._lock = asyncio.Lock()
         self._health = Health.STOPPED
         self._timer: asyncio.TimerHandle | None = None
+        self._looks_at = math.inf
 
     @property
     def name(self) -> str:
@@ -184,7 +177,7 @@ class TftpDaemon:
         """See `Service.listeners`."""
         if self._health is not Health.STARTED:
             return ()
-        host, port = self._socket.getsockname()[:2]
+        host, port = self._listener.getsockname()[:2]
         return (Listener("TFTP", "udp", host, port),)
 
     @property
@@ -202,31 +195,39 @@ class TftpDaemon:
 
     async def start(self) -> None:
         """See `Service.start`."""
-        if self._health is not Health.STOPPED:
-            return
-        self._loop = asyncio.get_running_loop()
-        self._socket = await self._bound()
-        self._bind_host = self._socket.getsockname()[0]
-        self._epoll = select.epoll()
-        if self._port_range is not None:
-            ports = list(range(self._port_range[0], self._port_range[1] + 1))
-            random.shuffle(ports)
-            self._free_ports = deque(ports)
-        self._loop.add_reader(self._socket.fileno(), self._on_listener)
-        self._loop.add_reader(self._epoll.fileno(), self._on_transfers)
-        self._health = Health.STARTED
+        async with self._lock:
+            if self._health is not Health.STOPPED:
+                return
+            self._listener = await listening_socket(self._host, self._port, self._limits.receive_buffer)
+            try:
+                self._open_ports()
+            except BaseException:
+                self._listener.close()
+                raise
+            self._health = Health.STARTED
         listener = self.listeners[0]
         self._trace.emit("started", host=listener.host, port=listener.port)
 
+    def _open_ports(self) -> None:
+        ports = [self._listener]
+        if not self._single_port:
+            ports = transfer_sockets(self._listener, self._limits.transfer_ports, self._port_range)
+        self._next_port: Iterator[socket.socket] = cycle(ports)
+        self._sockets = {sock.fileno(): sock for sock in (*ports, self._listener)}
+        self._epoll = select.epoll()
+        for descriptor in self._sockets:
+            self._epoll.register(descriptor, select.EPOLLIN)
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(self._epoll.fileno(), self._on_readable)
+
     async def stop(self, grace_s: float) -> None:
         """See `Service.stop`."""
-        async with self._stop_lock:
+        async with self._lock:
             if self._health is Health.STOPPED:
                 return
             self._health = Health.STOPPING
             if not self._single_port:
-                self._loop.remove_reader(self._socket.fileno())
-                self._socket.close()
+                self._sockets.pop(self._listener.fileno()).close()  # closing takes it out of the epoll set
             try:
                 async with asyncio.timeout(grace_s):
                     await self._idle.wait()
@@ -241,101 +242,77 @@ class TftpDaemon:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._single_port:
-            self._loop.remove_reader(self._socket.fileno())
-            self._socket.close()
+            self._looks_at = math.inf
         self._loop.remove_reader(self._epoll.fileno())
         self._epoll.close()
+        for sock in self._sockets.values():
+            sock.close()
+        self._sockets.clear()
+        self._echoes.clear()
         self._health = Health.STOPPED
         self._trace.emit("stopped")
 
-    async def _bound(self) -> socket.socket:
-        try:
-            found = await self._loop.getaddrinfo(
-                self._host, self._port, type=socket.SOCK_DGRAM, flags=socket.AI_PASSIVE
-            )
-        except OSError as error:
-            raise OperatorError(
-                f"TFTP cannot listen on {self._host}: no such address ({error}); use an address of this host"
-            ) from error
-        family, _, _, _, address = found[0]
-        sock = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
-        try:
-            sock.bind(address)
-        except OSError as error:
-            sock.close()
-            raise _cannot_bind(self._host, self._port, error) from error
-        _enlarge_receive_buffer(sock, self._limits.receive_buffer)
-        return sock
-
     # ---------------------------------------------------------------- datagrams in
 
-    def _on_listener(self) -> None:
+    def _on_readable(self) -> None:
         now = self._loop.time()
-        for _ in range(_BATCH):
-            try:
-                datagram, peer = self._socket.recvfrom(_READ_SIZE)
-            except BlockingIOError:
-                return
-            except OSError as error:
-                _LOG.debug("listening socket: %s", error)
-                return
-            if self._single_port and datagram[:2] not in _REQUESTS and peer in self._sessions:
-                self._handle(self._sessions[peer], datagram, now)
-            else:
-                self._handle_first(datagram, peer, now)
-
-    def _on_transfers(self) -> None:
-        now = self._loop.time()
-        by_descriptor = self._by_descriptor
         for descriptor, _ in self._epoll.poll(0, _BATCH):
-            session = by_descriptor.get(descriptor)
-            if session is not None:
-                self._read(session, now)
-            else:
-                self._read_spare(self._spare[descriptor])
+            self._read(self._sockets[descriptor], now)
 
-    def _read(self, session: _Session, now: float) -> bool:
-        try:
-            datagram = session.recvfrom(512)
-        except OSError:
-            return False
-        self._handle(session, datagram, now)
+    def _read(self, sock: socket.socket, now: float) -> bool:
+        """Handles what has arrived on a socket, a few datagrams at most; False when nothing is left."""
+        sessions, listener = self._sessions, self._listener
+        for _ in range(_READS):
+            try:
+                datagram, peer = sock.recvfrom(_READ_SIZE)
+            except OSError:  # mostly BlockingIOError
+                return False
+            session = sessions.get(peer)
+            if (
+                session is None
+                or session.socket is not sock
+                or (sock is listener and datagram[:2] in _REQUESTS)  # single-port mode
+            ):
+                self._handle_unknown(sock, datagram, peer, now)
+            else:
+                self._handle(session, datagram, now)
         return True
 
     def _handle(self, session: _Session, datagram: bytes, now: float) -> None:
-        for answer in session.receive(datagram, now):
-            try:
-                session.sendto(answer)
-            except OSError:
-                break  # as good as lost on the way: the timer sends it again
-        if session.transfer.outcome is not None:
+        transfer = session.transfer
+        session.send(session.receive(datagram, now))
+        if transfer.outcome is not None:
             self._end(session, datagram)
+        elif transfer.deadline < self._looks_at:
+            self._arm(transfer.deadline)
 
-    def _handle_first(self, datagram: bytes, peer: Address, now: float) -> None:
+    def _handle_unknown(self, sock: socket.socket, datagram: bytes, peer: Address, now: float) -> None:
+        """A request, or a datagram that belongs to no transfer."""
+        trace = self._trace
         try:
             packet = decode(datagram)
         except WireError as error:
-            self._trace.emit("malformed", peer=peer[0], port=peer[1], size=len(datagram), reason=str(error))
+            trace.emit("malformed", peer=peer[0], port=peer[1], size=len(datagram), reason=str(error))
             if datagram[:2] in _REQUESTS:
-                self._send_error(self._socket, peer, ErrorCode.ILLEGAL_OPERATION, str(error))
+                self._send_error(sock, peer, ErrorCode.ILLEGAL_OPERATION, str(error))
             return
-        match packet:
-            case ReadRequest():
-                self._handle_read_request(packet, datagram, peer, now)
-            case WriteRequest():
-                refusal = Refusal(ErrorCode.ACCESS_VIOLATION, "Access violation: files are read only")
-                self._refuse(peer, packet.file_name, refusal)
-            case ErrorPacket():
-                self._trace.emit("ignored", peer=peer[0], port=peer[1], packet=_kind(packet))
-            case _:
-                self._trace.emit("unknown_transfer", peer=peer[0], port=peer[1], packet=_kind(packet))
-                self._send_error(self._socket, peer, ErrorCode.UNKNOWN_TRANSFER_ID, "Unknown transfer ID")
+        if isinstance(packet, ReadRequest) and sock is self._listener:
+            self._handle_read_request(packet, datagram, peer, now)
+        elif isinstance(packet, WriteRequest) and sock is self._listener:
+            refusal = Refusal(ErrorCode.ACCESS_VIOLATION, "Access violation: files are read only")
+            self._refuse(peer, packet.file_name, refusal)
+        elif isinstance(packet, ErrorPacket) or self._is_late(packet, peer):
+            trace.emit("ignored", peer=peer[0], port=peer[1], packet=_kind(packet))
+        else:
+            trace.emit("unknown_transfer", peer=peer[0], port=peer[1], packet=_kind(packet))
+            self._send_error(sock, peer, ErrorCode.UNKNOWN_TRANSFER_ID, "Unknown transfer ID")
 
-    def _answer_stranger(self, session: _Session, datagram: bytes, peer: Address) -> None:
-        session.trace.emit("unknown_transfer", peer=peer[0], port=peer[1])
-        if datagram[:2] != b"\0\5":  # an error is never answered: two servers would go on for ever
-            self._send_error(session.socket, peer, ErrorCode.UNKNOWN_TRANSFER_ID, "Unknown transfer ID")
+    def _is_late(self, packet: Packet, peer: Address) -> bool:
+        """Whether an ACK for no transfer only is late, from a client that may have asked for its next file already.
+
+        It would take an error for the answer to that request.
+        """
+        return isinstance(packet, Ack) and (peer in self._echoes or peer in self._sessions)
 
     # ---------------------------------------------------------------- a request
 
@@ -348,21 +325,25 @@ class TftpDaemon:
         except Refusal as refusal:
             self._refuse(peer, request.file_name, refusal)
             return
-        self._send(session, session.transfer.start(now))
+        session.send(session.transfer.start(now))
         self._arm(session.transfer.deadline)
 
     def _is_repetition(self, running: _Session, datagram: bytes, now: float) -> bool:
-        """Whether a request belongs to the transfer that its sender already has; else that one is dropped."""
-        while not self._single_port and running.transfer.outcome is None and self._read(running, now):
-            pass  # the ACK of the last block may wait unread while its sender already asks for more
-        if running.transfer.outcome is not None:
+        """Whether a request belongs to the transfer that its sender already has; else that one is over."""
+        transfer = running.transfer
+        if running.socket is not self._listener:
+            # The ACK of the last block may wait unread while its sender already asks for more.
+            for _ in range(_BATCH):
+                if not self._read(running.socket, now) or transfer.outcome is not None:
+                    break
+        if transfer.outcome is not None:
             return False
-        if datagram != running.request or (running.transfer.acked > 0 and running.transfer.stalled):
+        if datagram != running.request or (transfer.acked > 0 and transfer.stalled):
             self._drop(running, "superseded")
             return False
         running.trace.emit("duplicate_request", file=running.name)
-        if running.transfer.acked <= 0:
-            self._send(running, running.transfer.resend(now))
+        if transfer.acked <= 0:
+            running.send(transfer.resend(now))
         return True
 
     def _admitted(self, request: ReadRequest, datagram: bytes, peer: Address, now: float) -> _Session:
@@ -370,8 +351,7 @@ class TftpDaemon:
         trace = self._trace
         if trace.enabled:
             trace = trace.bind(session=f"{peer[0]}:{peer[1]}")
-            options = [f"{option}={value}" for option, value in request.options]
-            trace.emit("requested", file=name, mode=request.mode, options=list(options))
+            trace.emit("requested", file=name, mode=request.mode, options=[f"{o}={v}" for o, v in request.options])
         self._check_room(peer[0])
         check_name(name)
         if request.mode not in ("octet", "netascii"):
@@ -383,7 +363,12 @@ class TftpDaemon:
         if agreement.acknowledged and trace.enabled:
             trace.emit("options_agreed", file=name, options=[f"{o}={v}" for o, v in agreement.acknowledged])
         transfer = Transfer(data, agreement, self._limits.patience, now)
-        return self._opened(transfer, peer, datagram, name, trace)
+        sock = next(self._next_port)
+        session = _Session(transfer, peer, request=datagram, name=name, sock=sock, trace=trace)
+        self._sessions[peer] = session
+        self._per_host[peer[0]] = self._per_host.get(peer[0], 0) + 1
+        self._idle.clear()
+        return session
 
     def _check_room(self, host: str) -> None:
         if self._health is not Health.STARTED:
@@ -402,42 +387,14 @@ class TftpDaemon:
             _LOG.exception("the source failed for %r", name)
             raise Refusal(ErrorCode.NOT_DEFINED, "Internal error") from error
 
-    def _opened(self, transfer: Transfer, peer: Address, datagram: bytes, name: str, trace: Trace) -> _Session:
-        sock = self._socket if self._single_port else self._transfer_socket()
-        session = _Session(transfer, peer, request=datagram, name=name, sock=sock, trace=trace)
-        if not self._single_port:
-            self._by_descriptor[sock.fileno()] = session
-            sock.connect(peer)
-        self._sessions[peer] = session
-        self._per_host[peer[0]] = self._per_host.get(peer[0], 0) + 1
-        self._idle.clear()
-        return session
+    def _refuse(self, peer: Address, name: str, refusal: Refusal) -> None:
+        if self._trace.enabled:
+            trace = self._trace.bind(session=f"{peer[0]}:{peer[1]}")
+            trace.emit("refused", file=name, code=int(refusal.code), reason=str(refusal))
+        self._send_error(self._listener, peer, refusal.code, str(refusal))
 
-    def _transfer_socket(self) -> socket.socket:
-        if len(self._spare) > 32:
-            descriptor = next(iter(self._spare))
-            return self._spare.pop(descriptor)
-        sock = socket.socket(self._socket.family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
-        sock.bind((self._bind_host, 0))
-        self._epoll.register(sock.fileno(), select.EPOLLIN)
-        return sock
-
-    def _read_spare(self, sock) -> None:
-        try:
-            sock.recvfrom(2048)
-        except OSError:
-            pass
-
-    # ---------------------------------------------------------------- datagrams out, and the end
-
-    def _send(self, session: _Session, answers: Sequence[bytes]) -> None:
-        for answer in answers:
-            try:
-                session.sendto(answer)
-            except OSError:
-                return
-
-    def _send_error(self, sock: socket.socket, peer: Address, code: int, text: str) -> None:
+    @staticmethod
+    def _send_error(sock: socket.socket, peer: Address, code: int, text: str) -> None:
         if not 0 <= code <= ErrorCode.OPTION_NEGOTIATION:
             code = ErrorCode.NOT_DEFINED
         printable = text.encode("ascii", "replace").decode("ascii").replace("\0", "?")[:_MAX_ERROR_TEXT]
@@ -446,27 +403,28 @@ class TftpDaemon:
         except OSError as error:
             _LOG.debug("error to %s not sent: %s", peer, error)
 
-    def _refuse(self, peer: Address, name: str, refusal: Refusal) -> None:
-        if self._trace.enabled:
-            trace = self._trace.bind(session=f"{peer[0]}:{peer[1]}")
-            trace.emit("refused", file=name, code=int(refusal.code), reason=str(refusal))
-        self._send_error(self._socket, peer, refusal.code, str(refusal))
+    # ---------------------------------------------------------------- the end
 
     def _end(self, session: _Session, datagram: bytes) -> None:
-        outcome = session.transfer.outcome
+        transfer = session.transfer
+        outcome = transfer.outcome
         assert outcome is not None  # noqa: S101 - the callers looked
-        if outcome is Outcome.TOO_LONG:
-            self._send_error(session.socket, session.peer, ErrorCode.NOT_DEFINED, "Transfer took too long")
         reason = ""
-        if outcome is Outcome.ABORTED and session.trace.enabled:
+        if outcome is Outcome.SENT and transfer.retransmissions:
+            self._expect_echo(session.peer)
+        elif outcome is Outcome.TOO_LONG:
+            self._send_error(session.socket, session.peer, ErrorCode.NOT_DEFINED, "Transfer took too long")
+        elif outcome is Outcome.ABORTED and session.trace.enabled:
             reason = _error_text(datagram)
         self._drop(session, outcome.value, reason)
 
+    def _expect_echo(self, peer: Address) -> None:
+        self._echoes[peer] = None
+        if len(self._echoes) > _MAX_ECHOES:
+            del self._echoes[next(iter(self._echoes))]
+
     def _drop(self, session: _Session, step: str, reason: str = "") -> None:
         del self._sessions[session.peer]
-        if not self._single_port:
-            del self._by_descriptor[session.socket.fileno()]
-            self._spare[session.socket.fileno()] = session.socket
         host = session.peer[0]
         self._per_host[host] -= 1
         if not self._per_host[host]:
@@ -480,19 +438,22 @@ class TftpDaemon:
     # ---------------------------------------------------------------- time
 
     def _arm(self, deadline: float) -> None:
+        """Sees to it that the deadlines are looked at no later than at `deadline`, give or take a tick."""
+        if deadline >= self._looks_at - _TICK_S:
+            return
         if self._timer is not None:
-            if deadline >= self._timer.when() - _TICK_S:
-                return
             self._timer.cancel()
+        self._looks_at = deadline
         self._timer = self._loop.call_at(deadline, self._look_at_deadlines)
 
     def _look_at_deadlines(self) -> None:
         self._timer = None
+        self._looks_at = math.inf
         now = self._loop.time()
         for session in list(self._sessions.values()):
             transfer = session.transfer
             if transfer.deadline <= now:
-                self._send(session, transfer.timer(now))
+                session.send(transfer.timer(now))
                 if transfer.outcome is not None:
                     self._end(session, b"")
                 else:
@@ -512,25 +473,3 @@ def _error_text(datagram: bytes) -> str:
     except WireError:
         return "unreadable error packet"
     return f"error {packet.code}: {packet.message}" if isinstance(packet, ErrorPacket) else _kind(packet)
-
-
-def _enlarge_receive_buffer(sock: socket.socket, size: int) -> None:
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, size)
-    except OSError:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
-
-
-def _cannot_bind(host: str, port: int, error: OSError) -> OperatorError:
-    where = f"TFTP cannot listen on {host} port {port}/udp"
-    match error.errno:
-        case errno.EADDRINUSE:
-            return OperatorError(f"{where}: the port is in use; stop the other server or choose another port")
-        case errno.EACCES | errno.EPERM:
-            return OperatorError(
-                f"{where}: no permission; run as root, grant CAP_NET_BIND_SERVICE, or move the port up"
-            )
-        case errno.EADDRNOTAVAIL:
-            return OperatorError(f"{where}: this host has no such address; add it or choose one that it has")
-        case _:
-            return OperatorError(f"{where}: {error.strerror}; check the address and the port")

@@ -1,4 +1,4 @@
-"""The pages that phones open: XML objects of the IP phone services interface, at the paths of an observed configuration."""
+"""The pages that phones open: XML objects of the IP phone services interface, at the paths of a real configuration."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ class CiscoTomcat(CompositeService):
         self,
         node: str,
         host: str,
-        ports: Ports,
+        ports: Callable[[], Ports],
         view: Callable[[], ClusterSnapshot],
         endpoints: Callable[[], Endpoints],
         *,
@@ -46,12 +46,13 @@ class CiscoTomcat(CompositeService):
 
     def make_parts(self) -> list[Part]:
         """See `services.composite.CompositeService`."""
+        ports = self._ports()
         context = https_context(self._view(), self._node, Purpose.TOMCAT, Purpose.TOMCAT_ECDSA)
         pages = PhonePages(self._node, self._view, self._endpoints, self._trace)
         return [
             HttpListener(protocol, self._host, port, pages, trace=self._trace, context=tls, limits=self._limits)
             for protocol, port, tls in (
-                ("HTTPS (phone services)", self._ports.secure_web, context),
-                ("HTTP (phone services)", self._ports.web, None),
+                ("HTTPS (phone services)", ports.secure_web, context),
+                ("HTTP (phone services)", ports.web, None),
             )
         ]

@@ -8,7 +8,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from base.tls import Identity
+from base.identity import Identity
 from wire.certificates import Certificate
 from wire.fileheader import DigestAlgorithm
 from wire.signedfile import SignedFile, decode_signed_file, sign_file

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import struct
 from contextlib import AsyncExitStack
-from typing import Self
+from typing import Self, cast
 
 from aiohttp import web
 
@@ -30,8 +30,7 @@ class TinyTftp(asyncio.DatagramProtocol):
         self.transport: asyncio.DatagramTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self.transport = transport
+        self.transport = cast("asyncio.DatagramTransport", transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         assert self.transport is not None
@@ -160,11 +159,11 @@ class TinyCluster:
             body = files.get(name)
             return web.Response(body=body) if body is not None else web.Response(status=404)
 
-        runner = web.ServerRunner(web.Server(handle))
+        runner = web.ServerRunner(web.Server(handle), shutdown_timeout=0.1)
         await runner.setup()
         self._stack.push_async_callback(runner.cleanup)
         context = server_context([party.identity]) if party else None
-        site = web.TCPSite(runner, HOST, 0, ssl_context=context, shutdown_timeout=0.1)
+        site = web.TCPSite(runner, HOST, 0, ssl_context=context)
         await site.start()
         port: int = runner.addresses[0][1]
         return port

@@ -1,0 +1,153 @@
+"""``ucmsim phone``: one phone against any server, ours or not."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lab.console import err, out, print_json
+from lab.options import JsonOption, LanguageOption, TraceOption, host_and_port, open_trace
+from wire.errors import OperatorError
+
+if TYPE_CHECKING:
+    from base.trace import Trace
+    from phone_sim.flash import Flash
+    from phone_sim.phone import Phone
+    from phone_sim.servers import TftpServer
+
+app = typer.Typer(
+    help="Boot a simulated phone from any TFTP server, and look into its memory.",
+    no_args_is_help=True,
+    epilog="Exit codes: 0 booted or opened, 1 refused something it needed, 2 usage, 3 flash cannot be used, "
+    "4 no server reached.",
+)
+ModelOption = Annotated[str, typer.Option("--model", help="Phone model, such as 8865 or 7841.")]
+MacOption = Annotated[str, typer.Option("--mac", help="MAC address, in any usual notation.")]
+TftpOption = Annotated[
+    list[str],
+    typer.Option(
+        "--tftp",
+        metavar="HOST[:PORT]",
+        help="TFTP server, as DHCP option 150 gives it; repeat for a list. With a port other than 69, HTTP and HTTPS "
+        "are expected as far from 6970 and 6971.",
+    ),
+]
+FlashOption = Annotated[
+    Path | None, typer.Option("--flash", help="Folder that is the phone's memory; without it, a new phone each time.")
+]
+FolderOption = Annotated[Path, typer.Option("--flash", help="Folder that is the phone's memory.")]
+
+
+@app.command("boot")
+def boot(
+    tftp: TftpOption,
+    mac: MacOption,
+    model: ModelOption = "8865",
+    flash: FlashOption = None,
+    http_port: Annotated[int | None, typer.Option("--http-port", help="HTTP port of the servers.", min=1)] = None,
+    https_port: Annotated[int | None, typer.Option("--https-port", help="HTTPS port of the servers.", min=1)] = None,
+    trace: TraceOption = None,
+    language: LanguageOption = "en",
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Power a phone on: it fetches CTL, ITL and configuration, and decides whom to trust.
+
+    Exit 0 booted and nothing refused, 1 refused something it needed or found no configuration, 4 no server answered.
+    """
+    from lab.reports import print_boot
+
+    with open_trace(trace) as events:
+        phone = _phone(mac, model, _servers(tftp, http_port, https_port), flash, events)
+        report = asyncio.run(phone.boot())
+    if as_json:
+        print_json(report.as_json())
+    else:
+        print_boot(out, report, language)
+    raise typer.Exit(report.exit_code)
+
+
+@app.command("directory")
+def directory(
+    flash: FolderOption,
+    url: Annotated[str | None, typer.Argument(help="What to open; the configuration's directory by default.")] = None,
+    trace: TraceOption = None,
+    language: LanguageOption = "en",
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Press the directory key of a phone that has booted: its server is checked by ITL or TVS before anything is sent.
+
+    Exit 0 opened, 1 refused, 4 no server answered.
+    """
+    from lab.reports import print_directory
+
+    with open_trace(trace) as events:
+        phone = _phone_of(flash, events)
+        report = asyncio.run(phone.open_directory(url))
+    if as_json:
+        print_json(report.as_json())
+    else:
+        print_directory(out, report, language)
+    raise typer.Exit(0 if report.menu else 1 if report.reachable else 4)
+
+
+@app.command("show")
+def show(flash: FolderOption, *, as_json: JsonOption = False) -> None:
+    """Show a phone's trust lists, the configuration it goes on with, and its status messages."""
+    from base.trace import Trace
+    from lab.reports import print_settings
+
+    settings = _phone_of(flash, Trace()).settings
+    if as_json:
+        print_json(settings.as_json())
+    else:
+        print_settings(out, settings)
+
+
+@app.command("erase")
+def erase(flash: FolderOption, trace: TraceOption = None) -> None:
+    """Erase a phone's CTL and ITL by hand, as its settings menu does: the next list is trusted blindly again."""
+    with open_trace(trace) as events:
+        _phone_of(flash, events).erase_trust_lists()
+    err.print("CTL and ITL are erased.")
+
+
+def _servers(tftp: list[str], http_port: int | None, https_port: int | None) -> list[TftpServer]:
+    from phone_sim.servers import TFTP_PORT, TftpServer
+
+    servers: list[TftpServer] = []
+    for text in tftp:
+        host, port = host_and_port(text, TFTP_PORT)
+        usual = TftpServer.at(host, port)
+        if not 1 <= usual.http_port <= 65_534 and http_port is None:
+            raise typer.BadParameter(f"{text}: no HTTP port can be derived from port {port}; give --http-port")
+        servers.append(TftpServer(host, port, http_port or usual.http_port, https_port or usual.https_port))
+    return servers
+
+
+def _phone(mac: str, model_name: str, servers: list[TftpServer], folder: Path | None, trace: Trace) -> Phone:
+    from phone_sim.flash import DirectoryFlash, MemoryFlash, Owner
+    from phone_sim.models import model
+    from phone_sim.phone import Phone, normal_mac
+
+    try:
+        address, chosen = normal_mac(mac), model(model_name)
+    except OperatorError as error:
+        raise typer.BadParameter(str(error)) from error
+    flash: Flash = MemoryFlash() if folder is None else DirectoryFlash.create(folder, Owner(address, chosen.name))
+    return Phone(address, chosen, servers, flash, trace=trace)
+
+
+def _phone_of(folder: Path, trace: Trace) -> Phone:
+    """The phone that a folder is the memory of; it is only looked at, or uses servers of its configuration."""
+    from phone_sim.flash import DirectoryFlash
+    from phone_sim.models import model
+    from phone_sim.phone import Phone
+    from phone_sim.servers import TftpServer
+
+    flash = DirectoryFlash.open(folder)
+    return Phone(flash.owner.mac, model(flash.owner.model), [TftpServer("127.0.0.1")], flash, trace=trace)

@@ -1,0 +1,125 @@
+"""A phone's reports for people: what was fetched, what was decided and why, what its screen says."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+from rich.text import Text as Styled
+
+from lab.story.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from lab.story.text import Language
+    from phone_sim.messages import StatusMessage
+    from phone_sim.report import BootReport, DecisionReport, DirectoryReport, ListSummary, Settings
+
+_ACCEPTED, _REFUSED = Text("accepted", "受入"), Text("refused", "拒否")
+_ASKED = Text("TVS {server} was asked", "TVS {server} に問い合わせ")
+_OUTCOME = {
+    "booted": Text("booted", "起動完了"),
+    "refused": Text("refused what it needed", "必要なファイルを拒否"),
+    "no_config": Text("no configuration anywhere", "設定ファイルなし"),
+    "unreachable": Text("no server answered", "応答するサーバなし"),
+}
+
+
+def decision_table(decisions: Sequence[DecisionReport], language: Language) -> Table:
+    """One decision in two lines: the verdict with its code, then the reason in a sentence."""
+    table = Table.grid(padding=(0, 2))
+    for decision in decisions:
+        verdict = (_ACCEPTED if decision.accepted else _REFUSED).of(language)
+        line = Styled.assemble(
+            (f"{decision.subject}  ", "bold"),
+            (verdict, "green" if decision.accepted else "red"),
+            f"  {decision.reason.value}  {decision.duration_ms:.0f} ms",
+        )
+        if decision.tvs_server:
+            line.append(f"  ({_ASKED.of(language, server=decision.tvs_server)})", style="dim")
+        table.add_row(mark(good=decision.accepted), line)
+        detail = f" ({decision.detail})" if decision.detail else ""
+        table.add_row("", Styled(decision.reason.text(language) + detail, style="dim"))
+    return table
+
+
+def mark(*, good: bool) -> Styled:
+    """A tick or a cross."""
+    return Styled("✔", style="green") if good else Styled("✘", style="red")
+
+
+def print_boot(console: Console, report: BootReport, language: Language) -> None:
+    """A boot from power on to its end."""
+    console.print(f"{report.device} ({report.model})", style="bold")
+    fetched = Table(show_header=True, box=None, padding=(0, 2))
+    for heading in ("File", "Over", "Server", "Outcome", "Bytes", "ms"):
+        fetched.add_column(
+            heading, justify="right" if heading in {"Bytes", "ms"} else "left", no_wrap=heading == "File"
+        )
+    for item in report.fetches:
+        outcome = item.failure.value if item.failure else "arrived"
+        row = (item.file, item.transport.value, item.server, outcome, str(item.size or ""), f"{item.duration_ms:.1f}")
+        fetched.add_row(*row, style="" if item.failure is None else "dim")
+    console.print(fetched)
+    console.print(decision_table(report.decisions, language))
+    _print_messages(console, report.status_messages)
+    console.print(
+        f"{_OUTCOME[report.outcome.value].of(language)}: configuration from {report.config_source}, "
+        f"{report.duration_ms:.0f} ms",
+        style="bold green" if report.exit_code == 0 else "bold red",
+    )
+
+
+def print_directory(console: Console, report: DirectoryReport, language: Language) -> None:
+    """A press of the directory key."""
+    console.print(report.url, style="bold", markup=False)
+    if report.decision is not None:
+        console.print(decision_table([report.decision], language))
+    if report.menu is None:
+        console.print(f"Host Not Found: {report.failure}", style="red", markup=False)
+        return
+    console.print(f"{report.menu.title}: {report.menu.prompt}", markup=False)
+    for number, item in enumerate(report.menu.items, 1):
+        console.print(f"  {number}  {item.name}  {item.url}", markup=False)
+
+
+def print_settings(console: Console, settings: Settings) -> None:
+    """The security and trust-list menus, the configuration, and the status messages."""
+    console.print(f"{settings.device} ({settings.model})", style="bold")
+    console.print(f"Cluster security mode: {settings.cluster_mode}")
+    if not settings.trust_lists:
+        console.print("No Trust List installed")
+    for summary in settings.trust_lists:
+        _print_list(console, summary)
+    config = settings.config
+    if config is None:
+        console.print("No configuration")
+    else:
+        console.print(f"Configuration ({config.kind}), version {config.version_stamp or '-'}", style="bold")
+        console.print(f"  Unified CM: {', '.join(config.call_managers) or '-'}", markup=False)
+        console.print(f"  TVS: {', '.join(config.tvs_servers) or '-'}", markup=False)
+        console.print(f"  Directory: {config.directory_url or '-'}", markup=False)
+    _print_messages(console, settings.status_messages)
+
+
+def _print_list(console: Console, summary: ListSummary) -> None:
+    made = datetime.fromtimestamp(summary.timestamp, UTC)
+    console.print(f"{summary.kind} file, {summary.size} bytes, made {made:%Y-%m-%d %H:%M:%S} UTC", style="bold")
+    console.print(f"  signed by {summary.signer}\n  MD5  {summary.md5}\n  SHA1 {summary.sha1}", markup=False)
+    table = Table.grid(padding=(0, 2))
+    for function, subject in summary.records:
+        table.add_row("  ", function, subject or "(blank)")
+    console.print(table, markup=False)
+
+
+def _print_messages(console: Console, messages: Sequence[StatusMessage]) -> None:
+    if not messages:
+        return
+    console.print("Status messages", style="bold")
+    for message in messages:
+        reason = f"  ({message.reason}: {message.detail})" if message.reason else ""
+        console.print(f"  {message.time[11:19]}  {message.text}{reason}", markup=False)
