@@ -1,4 +1,4 @@
-"""TLS identities and contexts for both ends.
+"""TLS contexts for both ends.
 
 Python's ssl module loads keys from files only; the PEM passes through an anonymous memory file, so that no private key
 touches the disk. Certificates are judged by our own code after the handshake (with a clock and a reason), so client
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import ssl
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -17,20 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from wire.certificates import Certificate, PrivateKey
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """A certificate with its private key, and what stands between it and its root.
-
-    Attributes:
-        chain: issuing certificates, nearest first; empty when self-signed.
-    """
-
-    certificate: Certificate
-    private_key: PrivateKey
-    chain: tuple[Certificate, ...] = ()
+    from base.identity import Identity
 
 
 def server_context(

@@ -7,7 +7,8 @@ global. Secrets (private keys, passwords) never enter it. The operator's ordinar
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+import logging
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from base.clock import Clock, SystemClock
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import TextIO
 
+log = logging.getLogger("ucmsim.trace")
 
 Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
 
@@ -67,15 +69,32 @@ class MemorySink:
 
 
 class JsonLinesSink:
-    """Writes one JSON object a line to an open text file; flushes each, so that a killed process loses nothing."""
+    """Writes one JSON object a line to an open text file; flushes each, so that a killed process loses nothing.
+
+    What the file cannot take (disk full, reader gone, file closed) is lost: said once in the log, since a trace is no
+    reason for a daemon to fail.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self._failed = False
 
     def write(self, event: TraceEvent) -> None:
         """See `Sink.write`."""
-        self._stream.write(json.dumps(asdict(event), ensure_ascii=False, default=str) + "\n")
-        self._stream.flush()
+        try:
+            self._stream.write(_line(event))
+            self._stream.flush()
+        except (OSError, ValueError) as error:
+            if not self._failed:
+                log.warning("the trace cannot be written from here on: %s", error)
+            self._failed = True
+
+
+def _line(event: TraceEvent) -> str:
+    """Readable in any language; what a peer sent that is no text (lone surrogates) is escaped."""
+    fields = {item: getattr(event, item) for item in TraceEvent.__slots__}
+    text = json.dumps({**fields, "data": dict(event.data)}, ensure_ascii=False, default=str)
+    return text.encode("utf-8", "backslashreplace").decode("utf-8") + "\n"
 
 
 class Tee:
@@ -125,7 +144,7 @@ class Trace:
             session=self.session if session is None else session,
         )
 
-    def emit(self, step: str, **data: Json) -> None:
+    def emit(self, step: str, /, **data: Json) -> None:
         """Reports a step. Costs next to nothing when nobody listens."""
         if self._sink is None:
             return

@@ -1,8 +1,7 @@
 """Reads a laboratory from YAML: clusters and how to run them, every mistake reported at once with file and line.
 
-Scalars are read as text and converted by the field that takes them, so that ``001122334455`` keeps its zeros,
-``10:20:30:40:50:00`` is no number in base 60 and release ``12.5`` no float. Repeated and unknown keys are errors.
-Environment variables override single keys: ``UCMSIM_CLUSTERS__ALPHA__RELEASE=14`` (list items by name or index).
+The text is read by `cluster.configtext`, the environment put over it by `cluster.override`, and the result judged by
+the models here and in `cluster.definition`, and by `cluster.consistency`.
 """
 
 from __future__ import annotations
@@ -10,21 +9,23 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import TYPE_CHECKING, Annotated, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from cluster.definition import ClusterDefinition
+from cluster.configtext import Document
+from cluster.consistency import contradictions, contradictions_between
+from cluster.definition import CONTRADICTION, ClusterDefinition
+from cluster.override import override
 from wire.errors import ConfigError, OperatorError, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-MAX_CONFIG_SIZE = 8 * 1024 * 1024
-_PREFIX = "UCMSIM_"
-_OVERRIDABLE = ("clusters", "lab")
+    from pydantic_core import ErrorDetails
 
-Path_ = tuple[str | int, ...]
+    from cluster.configtext import Location
+
+MAX_CONFIG_SIZE = 8 * 1024 * 1024
 
 
 class LabSettings(BaseModel):
@@ -50,22 +51,12 @@ class LabSettings(BaseModel):
 
 
 class LabConfig(BaseModel):
-    """A whole configuration file."""
+    """A whole configuration file. `parse_config` also sees to it that no two clusters or nodes share a name."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     lab: LabSettings = LabSettings()
     clusters: Annotated[tuple[ClusterDefinition, ...], Field(min_length=1)]
-
-    @model_validator(mode="after")
-    def _distinct(self) -> Self:
-        names = [cluster.name for cluster in self.clusters]
-        nodes = [node.name for cluster in self.clusters for node in cluster.nodes]
-        for what, found in (("cluster", names), ("node", nodes)):
-            repeated = sorted({name for name in found if found.count(name) > 1})
-            if repeated:
-                raise ValueError(f"{what} name {repeated[0]!r} appears more than once")
-        return self
 
 
 def default_config_text() -> str:
@@ -83,12 +74,14 @@ def load_config(path: Path | None, environment: Mapping[str, str]) -> LabConfig:
     if path is None:
         return parse_config(default_config_text(), "lab.yaml", environment)
     try:
-        size = path.stat().st_size
-        if size > MAX_CONFIG_SIZE:
-            raise OperatorError(f"{path} has {size} bytes; a configuration may have {MAX_CONFIG_SIZE}")
-        text = path.read_text("utf-8")
+        with path.open("rb") as file:
+            data = file.read(MAX_CONFIG_SIZE + 1)
+        if len(data) > MAX_CONFIG_SIZE:
+            raise OperatorError(f"{path} has more than {MAX_CONFIG_SIZE} bytes, the most that a configuration may have")
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise OperatorError(f"{path} is not UTF-8 text (byte {error.start})") from error
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ConfigError((Problem(f"{path}:{line}", f"not UTF-8 text (byte {error.start} of the file)"),)) from error
     except OSError as error:
         raise OperatorError(f"cannot read configuration {path}: {error.strerror}") from error
     return parse_config(text, str(path), environment)
@@ -96,125 +89,65 @@ def load_config(path: Path | None, environment: Mapping[str, str]) -> LabConfig:
 
 def parse_config(text: str, file_name: str, environment: Mapping[str, str]) -> LabConfig:
     """`load_config` on text."""
-    reader = _Reader(file_name)
-    try:
-        root = yaml.compose(text, Loader=yaml.BaseLoader)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise ConfigError((Problem(f"{file_name}:{line}", error.problem or str(error)),)) from error
-    except (yaml.YAMLError, RecursionError) as error:
-        raise ConfigError((Problem(f"{file_name}:1", f"not YAML: {error}"),)) from error
-    value = reader.value(root, ())
-    if not isinstance(value, dict):
+    document = Document(text, file_name)
+    root = document.value
+    if not isinstance(root, dict):
         raise ConfigError((Problem(f"{file_name}:1", "a configuration is a mapping with the key 'clusters'"),))
-    reader.override(value, environment)
+    overridden, problems = override(root, environment, tuple(LabConfig.model_fields))
+
+    def problem(location: Location, what: str) -> Problem:
+        path = ".".join(str(step) for step in location)
+        return Problem(_where(document, overridden, location), f"{path}: {what}" if path else what)
+
+    problems += document.problems
+    problems += [problem(location, what) for location, what in _contradictions(root)]
     try:
-        config = LabConfig.model_validate(value)
+        config = LabConfig.model_validate(root)
     except ValidationError as error:
-        reader.problems += [reader.locate(item["loc"], _message(item)) for item in error.errors()]
-        config = None
-    if reader.problems or config is None:
-        raise ConfigError(tuple(sorted(reader.problems, key=_line)))
+        problems += [problem(item["loc"], _message(item)) for item in _own_mistakes(error.errors())]
+    if problems:
+        raise ConfigError(tuple(sorted(problems, key=_order)))
     return config
 
 
-class _Reader:
-    """Turns a YAML node tree into plain values and remembers on which line each stood."""
-
-    def __init__(self, file_name: str) -> None:
-        self._file = file_name
-        self._lines: dict[Path_, str] = {}
-        self.problems: list[Problem] = []
-
-    def value(self, node: yaml.Node | None, path: Path_) -> object:
-        if node is None:
-            return None
-        self._lines.setdefault(path, f"{self._file}:{node.start_mark.line + 1}")
-        if isinstance(node, yaml.MappingNode):
-            return self._mapping(node, path)
-        if isinstance(node, yaml.SequenceNode):
-            return [self.value(item, (*path, index)) for index, item in enumerate(node.value)]
-        if node.style is None and node.value in {"", "~", "null"}:
-            return None
-        return str(node.value)
-
-    def _mapping(self, node: yaml.MappingNode, path: Path_) -> dict[str, object]:
-        found: dict[str, object] = {}
-        for key_node, value_node in node.value:
-            key, line = str(key_node.value), f"{self._file}:{key_node.start_mark.line + 1}"
-            if key in found:
-                self.problems.append(Problem(line, f"key {key!r} appears more than once here"))
-                continue
-            self._lines[(*path, key)] = line
-            found[key] = self.value(value_node, (*path, key))
-        return found
-
-    def locate(self, location: Iterable[str | int], message: str) -> Problem:
-        path = tuple(location)
-        known = path
-        while known and known not in self._lines:
-            known = known[:-1]
-        name = ".".join(str(part) for part in path)
-        return Problem(self._lines.get(known, f"{self._file}:1"), f"{name}: {message}" if name else message)
-
-    def override(self, root: dict[str, object], environment: Mapping[str, str]) -> None:
-        for variable, text in sorted(environment.items()):
-            parts = variable.removeprefix(_PREFIX).lower().split("__")
-            if variable.startswith(_PREFIX) and len(parts) > 1 and parts[0] in _OVERRIDABLE:
-                problem = self._set(root, parts, text, variable)
-                if problem:
-                    self.problems.append(Problem(f"environment variable {variable}", problem))
-
-    def _set(self, root: dict[str, object], parts: list[str], text: str, variable: str) -> str | None:
-        here: object = root
-        path: Path_ = ()
-        for part in parts[:-1]:
-            if isinstance(here, dict):
-                key = _matching_key(here, part)
-                if key not in here:
-                    here[key] = {}
-                here, path = here[key], (*path, key)
-            elif isinstance(here, list):
-                index = _matching_item(here, part)
-                if index is None:
-                    return f"no item {part!r} in {'.'.join(str(p) for p in path)}"
-                here, path = here[index], (*path, index)
-            else:
-                return f"{'.'.join(str(p) for p in path)} has no keys"
-        if not isinstance(here, dict):
-            return "names no key"
-        key = _matching_key(here, parts[-1])
-        here[key] = text
-        self._lines[(*path, key)] = f"environment variable {variable}"
-        return None
+def _contradictions(root: dict[str, object]) -> Iterator[tuple[Location, str]]:
+    clusters = root.get("clusters")
+    for location, what in contradictions_between(clusters):
+        yield ("clusters", *location), what
+    if isinstance(clusters, list):
+        for index, cluster in enumerate(clusters):
+            if isinstance(cluster, dict):
+                for location, what in contradictions(cluster):
+                    yield ("clusters", index, *location), what
 
 
-def _matching_key(mapping: dict[str, object], part: str) -> str:
-    folded = {_fold(key): key for key in mapping}
-    return folded.get(_fold(part), part)
+def _where(document: Document, overridden: Mapping[Location, str], location: Location) -> str:
+    """The variable that gave the value, or something around it; else the line."""
+    for length in range(len(location), 0, -1):
+        if location[:length] in overridden:
+            return overridden[location[:length]]
+    return document.line_of(location)
 
 
-def _fold(key: str) -> str:
-    return "".join(character if character.isalnum() else "_" for character in key.lower())
+def _own_mistakes(found: list[ErrorDetails]) -> Iterator[ErrorDetails]:
+    """Without the contradictions, which `_contradictions` places better, and lists called short for bad items alone."""
+    places = [item["loc"] for item in found]
+    for item in found:
+        where = item["loc"]
+        emptied = item["type"] == "too_short" and any(place[: len(where)] == where != place for place in places)
+        if item["type"] != CONTRADICTION and not emptied:
+            yield item
 
 
-def _matching_item(items: list[object], part: str) -> int | None:
-    if part.isdecimal() and int(part) < len(items):
-        return int(part)
-    for index, item in enumerate(items):
-        if isinstance(item, dict) and _fold(str(item.get("name", item.get("mac", "")))) == part:
-            return index
-    return None
-
-
-def _message(item: Mapping[str, object]) -> str:
-    if item.get("type") == "extra_forbidden":
+def _message(item: ErrorDetails) -> str:
+    if item["type"] == "extra_forbidden":
         return "this key is not known here"
-    if item.get("type") == "missing":
+    if item["type"] == "missing":
         return "this key is required"
-    return str(item.get("msg", "")).removeprefix("Value error, ")
+    return item["msg"].removeprefix("Value error, ")
 
 
-def _line(problem: Problem) -> tuple[str, int]:
+def _order(problem: Problem) -> tuple[str, int]:
+    """File order; the environment after the file."""
     file_name, _, line = problem.where.rpartition(":")
-    return (file_name, int(line)) if line.isdecimal() else (problem.where, 0)
+    return ("", int(line)) if file_name and line.isdecimal() else (problem.where, 0)

@@ -1,11 +1,17 @@
-"""The engine under the store: what is special about SQLite stands here and nowhere else."""
+"""The engine under the store: what is special about SQLite stands here and nowhere else.
+
+Another database needs an `open_...` of its own that gives the same guarantees: a transaction sees one state from its
+first query on, writers queue up at its start, and a connection never outlives the database that it was made to.
+"""
 
 from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
-from sqlalchemy import Connection, event
+from sqlalchemy import URL, event
+from sqlalchemy.exc import DBAPIError, DisconnectionError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from wire.errors import OperatorError
@@ -13,39 +19,71 @@ from wire.errors import OperatorError
 if TYPE_CHECKING:
     from pathlib import Path
 
-LOCK_TIMEOUT_S = 30.0
-"""How long a writer waits for another process's transaction."""
+    from sqlalchemy import Connection
+
+LOCK_TIMEOUT_S = 60.0
+"""How long a writer waits for another process's transaction; the longest one is a big cluster's installation."""
+
+WRITING = "ucmsim_writing"
+"""Execution option of an engine whose transactions write: they take the lock at their start."""
 
 
 def open_sqlite(path: Path) -> AsyncEngine:
     """An engine on a file that only its owner can read; its folder likewise.
 
-    Transactions of writers take the lock at their start, so that two processes queue up instead of failing half-way.
+    The file is made here and never by a later connection: one that vanished stays an error instead of coming back
+    empty, and one that was replaced is not written to through a connection to the old one.
 
     Raises:
         OperatorError: the folder or file cannot be made.
     """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         os.close(descriptor)
         path.chmod(0o600)
     except OSError as error:
         raise OperatorError(f"cannot keep state in {path.parent}: {error.strerror}") from error
-    engine = create_async_engine(f"sqlite+aiosqlite:///{path}", connect_args={"timeout": LOCK_TIMEOUT_S})
+    address = f"file:{quote(str(path.absolute()))}"
+    engine = create_async_engine(
+        URL.create("sqlite+aiosqlite", database=address, query={"mode": "rw", "uri": "true"}),
+        connect_args={"timeout": LOCK_TIMEOUT_S},
+        hide_parameters=True,  # of a failed statement: a private key may be among them
+    )
 
     @event.listens_for(engine.sync_engine, "connect")
-    def _configure(connection: Any, _record: object) -> None:
+    def _configure(connection: Any, record: Any) -> None:
         connection.isolation_level = None  # transactions are begun below, not guessed by the driver
         cursor = connection.cursor()
         cursor.execute("PRAGMA journal_mode = WAL")
         cursor.execute("PRAGMA synchronous = FULL")
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.close()
+        record.info["file"] = _file_identity(path)
+
+    @event.listens_for(engine.sync_engine, "checkout")
+    def _still_the_same(_connection: object, record: Any, _proxy: object) -> None:
+        if record.info.get("file") != _file_identity(path):
+            raise DisconnectionError  # the pool makes a new connection in its place, or fails to
 
     @event.listens_for(engine.sync_engine, "begin")
     def _begin(connection: Connection) -> None:
-        writing = connection.get_execution_options().get("ucmsim_writing", False)
+        writing = connection.get_execution_options().get(WRITING, False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
     return engine
+
+
+def reason(error: SQLAlchemyError) -> str:
+    """What the database said, without the statement and its values."""
+    if isinstance(error, DBAPIError) and error.orig is not None:
+        return str(error.orig)
+    return type(error).__name__
+
+
+def _file_identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import re
 import uuid
-from typing import Annotated, Self
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
-from cluster.parameters import SECURITY_MODE, check_parameter
+from cluster.consistency import DEFAULT_GROUP, GROUP_SIZE, contradictions, normalise_mac
+from cluster.parameters import check_parameter
 from cluster.releases import RELEASES
 from wire.errors import Refusal
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
-_DOMAIN = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
-_MAC = re.compile(r"[0-9A-F]{12}")
+_DOMAIN = re.compile(rf"(?=.{{1,189}}$){_HOST.pattern}(?:\.{_HOST.pattern})*")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _NAMESPACE = uuid.UUID("6f0d7c1e-6f2a-5a0e-9c1b-0c7a4a1b2c3d")
+
+CONTRADICTION = "contradiction"
+"""Type of the validation error for what a definition says against itself."""
 
 SERVICES: dict[str, str] = {
     "tftp": "Cisco Tftp",
@@ -24,19 +34,6 @@ SERVICES: dict[str, str] = {
     "tomcat": "Cisco Tomcat",
 }
 """Short name in a configuration -> UCM's name."""
-
-
-def normalise_mac(text: str) -> str:
-    """``00:11:22:33:44:55``, ``0011.2233.4455``, ``SEP001122334455`` ... -> ``001122334455``.
-
-    Raises:
-        ValueError: not 12 hexadecimal digits.
-    """
-    bare = re.sub(r"[:.\-]", "", text.strip().upper())
-    bare = bare.removeprefix("SEP")
-    if not _MAC.fullmatch(bare):
-        raise ValueError(f"{text!r} is not a MAC address of 12 hexadecimal digits")
-    return bare
 
 
 def _host(text: str) -> str:
@@ -47,7 +44,13 @@ def _host(text: str) -> str:
 
 def _domain(text: str) -> str:
     if text and not _DOMAIN.fullmatch(text):
-        raise ValueError(f"{text!r} is not a domain name")
+        raise ValueError(f"{text!r} is not a domain name of host names and dots, at most 189 characters")
+    return text
+
+
+def _printable(text: str) -> str:
+    if _CONTROL.search(text):
+        raise ValueError(f"{text!r} has a control character")
     return text
 
 
@@ -73,7 +76,8 @@ def _service(text: str) -> str:
 HostName = Annotated[str, AfterValidator(_host)]
 Address = Annotated[str, AfterValidator(_address)]
 MacAddress = Annotated[str, BeforeValidator(lambda value: normalise_mac(str(value)))]
-Text = Annotated[str, Field(max_length=128)]
+Text = Annotated[str, Field(max_length=128), AfterValidator(_printable)]
+ShortText = Annotated[str, Field(max_length=64), AfterValidator(_printable)]
 
 
 class Model(BaseModel):
@@ -85,8 +89,8 @@ class Model(BaseModel):
 class Subject(Model):
     """The parts of certificate subjects below the common name."""
 
-    organization: Text = "ucmsim"
-    unit: Text = "Trust Lab"
+    organization: ShortText = "ucmsim"
+    unit: ShortText = "Trust Lab"
     locality: Text = "Lab"
     state: Text = "Lab"
     country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] = "PL"
@@ -110,7 +114,7 @@ class CallManagerGroup(Model):
     """Nodes in priority order; phones take their TVS list and registrar from it. At most 5, as phones do."""
 
     name: Text
-    members: Annotated[tuple[str, ...], Field(min_length=1, max_length=5)]
+    members: Annotated[tuple[str, ...], Field(min_length=1, max_length=GROUP_SIZE)]
 
 
 class Line(Model):
@@ -127,7 +131,7 @@ class Device(Model):
     model: Annotated[str, Field(pattern=r"^[0-9A-Za-z-]{1,16}$")]
     description: Text = ""
     device_pool: Text = "Default"
-    callmanager_group: Text = "Default"
+    callmanager_group: Text = DEFAULT_GROUP
     lines: tuple[Line, ...] = ()
 
     @property
@@ -140,7 +144,7 @@ class PhoneService(Model):
     """An entry of the phone's service menu."""
 
     name: Text
-    url: Annotated[str, Field(max_length=255, pattern=r"^(https?://|Application:)")]
+    url: Annotated[str, Field(max_length=255, pattern=r"^(https?://|Application:)"), AfterValidator(_printable)]
 
 
 class ClusterDefinition(Model):
@@ -155,40 +159,23 @@ class ClusterDefinition(Model):
     callmanager_groups: tuple[CallManagerGroup, ...] = ()
     devices: tuple[Device, ...] = ()
     phone_services: tuple[PhoneService, ...] = ()
-    tftp_directory: str | None = None
+    tftp_directory: Annotated[str, Field(min_length=1), AfterValidator(_printable)] | None = None
+
+    @field_validator("parameters")
+    @classmethod
+    def _as_shown(cls, parameters: dict[str, str]) -> dict[str, str]:
+        """``True`` for ``true``; what does not fit is left for `contradictions` to name."""
+        shown = dict(parameters)
+        for name, value in parameters.items():
+            with contextlib.suppress(Refusal):
+                shown[name] = check_parameter(name, value)
+        return shown
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        problems: list[str] = []
-        names = [node.name for node in self.nodes]
-        publishers = [node.name for node in self.nodes if node.publisher]
-        if len(publishers) != 1:
-            problems.append(f"exactly one node has to be the publisher, not {len(publishers)}")
-        problems += _repeated("node name", [name.lower() for name in names])
-        problems += _repeated("device", [device.name for device in self.devices])
-        problems += _repeated("CallManager group", [group.name for group in self.groups])
-        for group in self.groups:
-            problems += [
-                f"CallManager group {group.name!r} names {member!r}, which is no node; nodes: {', '.join(names)}"
-                for member in group.members
-                if member not in names
-            ]
-        groups = {group.name for group in self.groups}
-        problems += [
-            f"device {device.name} names CallManager group {device.callmanager_group!r}, which does not exist"
-            for device in self.devices
-            if device.callmanager_group not in groups
-        ]
-        for name, value in self.parameters.items():
-            if name == SECURITY_MODE:
-                problems.append(f"{SECURITY_MODE!r} is changed by the cluster itself, not in a file")
-                continue
-            try:
-                check_parameter(name, value)
-            except Refusal as refusal:
-                problems.append(str(refusal))
-        if problems:
-            raise ValueError("; ".join(problems))
+        found = [f"{'.'.join(map(str, where))}: {what}" for where, what in contradictions(self.model_dump())]
+        if found:
+            raise PydanticCustomError(CONTRADICTION, "{found}", {"found": "; ".join(found)})
         return self
 
     @property
@@ -199,7 +186,13 @@ class ClusterDefinition(Model):
         """
         if self.callmanager_groups:
             return self.callmanager_groups
-        return (CallManagerGroup(name="Default", members=tuple(node.name for node in self.nodes[:5])),)
+        first = tuple(node.name for node in self.nodes[:GROUP_SIZE])
+        return (CallManagerGroup(name=DEFAULT_GROUP, members=first),)
+
+    @cached_property
+    def devices_by_name(self) -> Mapping[str, Device]:
+        """``SEP<MAC>`` -> device."""
+        return {device.name: device for device in self.devices}
 
     @property
     def publisher(self) -> NodeDefinition:
@@ -221,7 +214,3 @@ class ClusterDefinition(Model):
     def stable_uuid(self, kind: str, name: str) -> str:
         """The same UUID for the same thing at every start, as files must not change without cause."""
         return str(uuid.uuid5(_NAMESPACE, f"{self.name}/{kind}/{name}"))
-
-
-def _repeated(what: str, names: list[str]) -> list[str]:
-    return [f"{what} {name!r} appears more than once" for name in sorted({n for n in names if names.count(n) > 1})]

@@ -5,6 +5,7 @@ A parameter that nothing reads is not in the catalogue.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ TVS_TTL = "TVS Certificate Cache Time"
 AUTO_REGISTRATION = "Auto-registration"
 CONTACT_SEARCH_URL = "Secure Contact Search URL"
 
+_URL = re.compile(r"(?=.{1,255}$)(https?://|Application:)[^\s\x00-\x1f\x7f]+")
 _DIGESTS = {"SHA-1": DigestAlgorithm.SHA1, "SHA-512": DigestAlgorithm.SHA512}
 
 
@@ -33,16 +35,16 @@ class Parameter:
 
     Attributes:
         name: UCM's label.
-        kind: what values look like, for people: ``True or False``, ``SHA-1 or SHA-512``, ``1..604800 seconds``, ``URL``.
+        kind: what values look like, for people: ``True or False``, ``SHA-1 or SHA-512``, ``1..604800 seconds``.
         default: text, by release.
-        check: raises ValueError for a value that does not fit.
+        read: a value as it is kept and shown; raises ValueError for one that does not fit.
         about: one line for people.
     """
 
     name: str
     kind: str
     default: Callable[[Release], str]
-    check: Callable[[str], object]
+    read: Callable[[str], str]
     about: str
 
 
@@ -67,16 +69,27 @@ def read_ttl(text: str) -> int:
     return int(text)
 
 
-def _read_mode(text: str) -> bool:
+def _bool_text(text: str) -> str:
+    return str(read_bool(text))
+
+
+def _digest_text(text: str) -> str:
+    read_digest(text)
+    return text
+
+
+def _ttl_text(text: str) -> str:
+    return str(read_ttl(text))
+
+
+def _mode_text(text: str) -> str:
     if text not in {"0", "1"}:
         raise ValueError(text)
-    return text == "1"
+    return text
 
 
-def _read_url(text: str) -> str:
-    if text and not text.startswith(("http://", "https://", "Application:")):
-        raise ValueError(text)
-    if len(text) > 255:
+def _url_text(text: str) -> str:
+    if text and not _URL.fullmatch(text):
         raise ValueError(text)
     return text
 
@@ -118,50 +131,50 @@ URL_PATHS: dict[str, str] = {
 CATALOGUE: dict[str, Parameter] = {
     parameter.name: parameter
     for parameter in (
-        Parameter(SECURITY_MODE, "0 non-secure, 1 mixed", _fixed("0"), _read_mode, "security mode of the cluster"),
+        Parameter(SECURITY_MODE, "0 non-secure, 1 mixed", _fixed("0"), _mode_text, "security mode of the cluster"),
         Parameter(
-            ROLLBACK, "True or False", _fixed("False"), read_bool, "empty TVS and TFTP sections in the ITL (R-RBK-1)"
+            ROLLBACK, "True or False", _fixed("False"), _bool_text, "empty TVS and TFTP sections in the ITL (R-RBK-1)"
         ),
         Parameter(
             ADVANCED_ENCRYPTION,
             "True or False",
             _fixed("False"),
-            read_bool,
+            _bool_text,
             "ITL signer version 1.1: phones fetch their configuration by HTTPS on 6971 (R-DL-4)",
         ),
-        Parameter(FILE_SIGNATURE, "SHA-1 or SHA-512", _file_digest_default, read_digest, "digest of signed files"),
+        Parameter(FILE_SIGNATURE, "SHA-1 or SHA-512", _file_digest_default, _digest_text, "digest of signed files"),
         Parameter(
             TVS_TTL,
             "1..604800 seconds",
             _fixed("86400"),
-            read_ttl,
+            _ttl_text,
             "how long phones may keep an answer of TVS (R-TVS-1)",
         ),
         Parameter(
             AUTO_REGISTRATION,
             "True or False",
             _fixed("True"),
-            read_bool,
+            _bool_text,
             "unknown phones get XMLDefault.cnf.xml (R-DL-5)",
         ),
         *(
-            Parameter(label, "URL, or empty for the node's own", _fixed(""), _read_url, f"<{element}> of phones")
+            Parameter(label, "URL, or empty for the node's own", _fixed(""), _url_text, f"<{element}> of phones")
             for label, element in URL_ELEMENTS.items()
         ),
     )
 }
 
 
-def check_parameter(name: str, value: str) -> None:
-    """Refuses an unknown parameter or a value that does not fit.
+def check_parameter(name: str, value: str) -> str:
+    """The value as it is kept and shown: ``True`` for ``true``.
 
     Raises:
-        Refusal: says what would fit.
+        Refusal: unknown parameter, or the value does not fit; the message says what would.
     """
     parameter = CATALOGUE.get(name)
     if parameter is None:
         raise Refusal(404, f"there is no enterprise parameter {name!r}; known: {', '.join(CATALOGUE)}")
     try:
-        parameter.check(value)
-    except ValueError as error:
-        raise Refusal(400, f"enterprise parameter {name!r} cannot be {value!r}; it takes {parameter.kind}") from error
+        return parameter.read(value)
+    except ValueError:
+        raise Refusal(400, f"enterprise parameter {name!r} cannot be {value!r}; it takes {parameter.kind}") from None

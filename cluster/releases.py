@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cluster.purposes import PURPOSES, Purpose
 from wire.fileheader import DigestAlgorithm
 
 
@@ -23,6 +24,8 @@ class Release:
         signer_version: the trust-list header carries element 28 (ours: from 11.0, when EC came).
         file_digest: default of "TFTP File Signature Algorithm" (ours: SHA-1 until 12.5, SHA-512 from 14).
         key_length: RSA bits of certificates made at install (ours: 1024 on 8.6, 2048 from 10.5).
+        recovery_years: validity of an ITLRecovery made at installation (R-REC-1; ours: 20 from 12.0, when it became
+            the signer, 5 before, so that a cluster which came through an upgrade has 5 until it makes a new one).
         legacy_tls: HTTPS listeners still accept TLS 1.0 and 1.1 (ours: below 12.0, as 7900 phones need).
     """
 
@@ -33,7 +36,14 @@ class Release:
     signer_version: bool
     file_digest: DigestAlgorithm
     key_length: int
+    recovery_years: int
     legacy_tls: bool
+
+    def knows(self, purpose: Purpose) -> bool:
+        """Whether nodes of this release own certificates for `purpose`."""
+        if purpose is Purpose.ITL_RECOVERY:
+            return self.itl_recovery
+        return self.ecdsa or not PURPOSES[purpose].elliptic
 
 
 _SHA1, _SHA512 = DigestAlgorithm.SHA1, DigestAlgorithm.SHA512
@@ -41,10 +51,10 @@ _SHA1, _SHA512 = DigestAlgorithm.SHA1, DigestAlgorithm.SHA512
 RELEASES: dict[str, Release] = {
     release.name: release
     for release in (
-        Release("8.6", False, False, False, False, _SHA1, 1024, True),
-        Release("10.5", True, False, False, False, _SHA1, 2048, True),
-        Release("11.5", True, False, True, True, _SHA1, 2048, True),
-        Release("12.5", True, True, True, True, _SHA1, 2048, False),
-        Release("14", True, True, True, True, _SHA512, 2048, False),
+        Release("8.6", False, False, False, False, _SHA1, 1024, 5, True),
+        Release("10.5", True, False, False, False, _SHA1, 2048, 5, True),
+        Release("11.5", True, False, True, True, _SHA1, 2048, 5, True),
+        Release("12.5", True, True, True, True, _SHA1, 2048, 20, False),
+        Release("14", True, True, True, True, _SHA512, 2048, 20, False),
     )
 }

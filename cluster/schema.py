@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table, Text
 
 SCHEMA_VERSION = "1"
 
@@ -14,7 +14,7 @@ meta = Table(
     Column("key", String(32), primary_key=True),
     Column("value", Text, nullable=False),
 )
-"""``schema`` and ``cluster``; one row each."""
+"""``schema``: version of this layout. ``identity``: random, tells this database from every other one."""
 
 revision = Table(
     "revision",
@@ -22,8 +22,10 @@ revision = Table(
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("at", String(32), nullable=False),
     Column("what", Text, nullable=False),
+    Column("who", String(64), nullable=False),
+    Column("origin", String(128), nullable=False),
 )
-"""One row for each committed change; the highest number is the state's revision."""
+"""One row for each committed change, which is the audit trail; the highest number is the state's revision."""
 
 definition = Table(
     "definition",
@@ -48,9 +50,23 @@ own_certificate = Table(
     Column("purpose", String(32), primary_key=True),
     Column("der", LargeBinary, nullable=False),
     Column("private_key", LargeBinary, nullable=False),
+    Column("chain", LargeBinary, nullable=False),
     Column("installed_at", String(32), nullable=False),
     Column("revision", Integer, ForeignKey("revision.number"), nullable=False),
 )
+"""``chain``: the issuing certificates as PEM, nearest first; empty when self-signed."""
+
+certificate_request = Table(
+    "certificate_request",
+    metadata,
+    Column("node", String(63), primary_key=True),
+    Column("purpose", String(32), primary_key=True),
+    Column("der", LargeBinary, nullable=False),
+    Column("private_key", LargeBinary, nullable=False),
+    Column("multi_server", Integer, nullable=False),
+    Column("created_at", String(32), nullable=False),
+)
+"""The pending signing request of a purpose, at most one."""
 
 trust_certificate = Table(
     "trust_certificate",
@@ -59,8 +75,13 @@ trust_certificate = Table(
     Column("sha256", LargeBinary(32), primary_key=True),
     Column("der", LargeBinary, nullable=False),
     Column("lookup_key", Text, nullable=False),
+    Column("common_name", Text, nullable=False),
+    Column("subject_key", Text, nullable=False),
+    Column("description", Text, nullable=False),
     Column("added_at", String(32), nullable=False),
     Index("trust_certificate_by_digest", "sha256"),
+    Index("trust_certificate_by_name", "store", "common_name"),
+    Index("trust_certificate_by_subject", "store", "subject_key"),
 )
 
 trust_change = Table(
@@ -78,6 +99,57 @@ stamp = Table(
     Column("node", String(63), primary_key=True),
     Column("file_name", String(255), primary_key=True),
     Column("content", String(64), nullable=False),
-    Column("timestamp", Integer, nullable=False),
+    Column("timestamp", BigInteger, nullable=False),
 )
 """When a generated file's content last changed."""
+
+stored_file = Table(
+    "stored_file",
+    metadata,
+    Column("node", String(63), primary_key=True),
+    Column("name", String(255), primary_key=True),
+    Column("data", LargeBinary, nullable=False),
+    Column("modified_at", String(32), nullable=False),
+)
+"""Files that a command made and that stay as they are until another command: the CTL, on each node."""
+
+itl_reset = Table(
+    "itl_reset",
+    metadata,
+    Column("node", String(63), primary_key=True),
+    Column("base", String(63), nullable=False),
+    Column("der", LargeBinary, nullable=False),
+    Column("private_key", LargeBinary, nullable=False),
+)
+"""The reset ITL that a TFTP node serves until its TFTP service restarts: whose records, and the signer."""
+
+service_state = Table(
+    "service_state",
+    metadata,
+    Column("node", String(63), primary_key=True),
+    Column("name", String(64), primary_key=True),
+    Column("activated", Integer, nullable=False),
+    Column("stopped", Integer, nullable=False),
+    Column("starts", Integer, nullable=False),
+)
+"""What operators want of a service, where it differs from the default; ``starts`` counts orders to start anew."""
+
+service_status = Table(
+    "service_status",
+    metadata,
+    Column("node", String(63), primary_key=True),
+    Column("name", String(64), primary_key=True),
+    Column("state", String(16), nullable=False),
+    Column("starts", Integer, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("at", String(32), nullable=False),
+)
+"""What a running node says of its services. No part of the cluster's state: it has no revision."""
+
+host_key = Table(
+    "host_key",
+    metadata,
+    Column("node", String(63), primary_key=True),
+    Column("private_key", LargeBinary, nullable=False),
+)
+"""SSH host keys, OpenSSH format."""

@@ -6,22 +6,24 @@ with ten trusted certificates and with a hundred thousand (R-TVS-2).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import immutables
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from base.tls import Identity
+from base.identity import Identity
 from cluster.parameters import CATALOGUE, ROLLBACK, SECURITY_MODE, TVS_TTL, read_bool, read_ttl
 from cluster.purposes import PURPOSES, TRUST_STORES, Purpose
 from cluster.releases import RELEASES, Release
+from wire.errors import OperatorError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
+
+    import immutables
 
     from cluster.definition import ClusterDefinition, Device
     from wire.certificates import Certificate, PrivateKey
@@ -35,6 +37,7 @@ class OwnCertificate:
     Attributes:
         key_pem: PKCS#8, unencrypted. Never printed, traced or sent.
         installed_at: when it came into use.
+        chain: issuing certificates, nearest first; empty when self-signed.
     """
 
     node: str
@@ -42,6 +45,7 @@ class OwnCertificate:
     certificate: Certificate
     key_pem: bytes
     installed_at: datetime
+    chain: tuple[Certificate, ...] = ()
 
     @cached_property
     def private_key(self) -> PrivateKey:
@@ -49,17 +53,87 @@ class OwnCertificate:
 
         Its arithmetic is not checked again: this store wrote it, and a full check takes about 50 ms for each key.
         """
-        key = load_pem_private_key(self.key_pem, None, unsafe_skip_rsa_key_validation=True)
+        try:
+            key = load_pem_private_key(self.key_pem, None, unsafe_skip_rsa_key_validation=True)
+        except ValueError:  # not chained: the message could quote the key
+            raise OperatorError(f"the private key of {self.node}'s {self.purpose.value} is damaged") from None
         assert isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey)  # noqa: S101 - written by this store
         return key
 
     @property
     def identity(self) -> Identity:
         """For a TLS listener."""
-        return Identity(self.certificate, self.private_key)
+        return Identity(self.certificate, self.private_key, self.chain)
 
     def __repr__(self) -> str:
         return f"<OwnCertificate {self.node} {self.purpose.value} {self.certificate!r}>"
+
+
+@dataclass(frozen=True)
+class PendingRequest:
+    """A certificate signing request that waits for its certificate; at most one for each node and purpose (R-CRT-4).
+
+    Attributes:
+        der: PKCS#10.
+        key_pem: PKCS#8 of the key that was made with it. Never printed, traced or sent.
+        multi_server: the certificate will be every node's.
+    """
+
+    node: str
+    purpose: Purpose
+    der: bytes
+    key_pem: bytes
+    multi_server: bool
+    created_at: datetime
+
+    def __repr__(self) -> str:
+        return f"<PendingRequest {self.node} {self.purpose.value}>"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file that a command made.
+
+    Attributes:
+        data: its bytes.
+        modified_at: when.
+    """
+
+    data: bytes
+    modified_at: datetime
+
+
+@dataclass(frozen=True)
+class ItlReset:
+    """The reset ITL that a TFTP node serves until its TFTP service starts anew (R-REC-4).
+
+    Attributes:
+        base: node whose ITL was taken.
+        signer: who signs it instead.
+        key_pem: PKCS#8 of the signer. Never printed, traced or sent.
+    """
+
+    base: str
+    signer: Certificate
+    key_pem: bytes
+
+    def __repr__(self) -> str:
+        return f"<ItlReset {self.base} {self.signer!r}>"
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceState:
+    """What operators want of a service.
+
+    Attributes:
+        activated: may run at all.
+        stopped: an operator stopped it ("Commanded Out of Service").
+        starts: orders to start anew so far.
+    """
+
+    activated: bool
+    stopped: bool = False
+    starts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,20 +144,26 @@ class TrustEntry:
         der: the certificate.
         lookup_key: see `lookup_key`.
         stores: the trust stores that hold it.
+        purposes: for which a node owns it; empty when none does.
         roles: what TVS answers, ascending; empty when it is trusted for nothing that phones ask.
     """
 
     der: bytes
     lookup_key: str
     stores: frozenset[str]
+    purposes: frozenset[Purpose]
     roles: tuple[int, ...]
 
     @classmethod
     def combine(cls, der: bytes, lookup: str, stores: frozenset[str], purposes: frozenset[Purpose]) -> TrustEntry:
-        """The union of what its stores and its uses as an own certificate give."""
-        roles = {int(role) for store in stores for role in TRUST_STORES[store]}
-        roles |= {int(role) for purpose in purposes for role in PURPOSES[purpose].roles}
-        return cls(der, lookup, stores, tuple(sorted(roles)))
+        """What its uses as an own certificate give; for another's, what its stores give.
+
+        A cluster's own certificates are in its trust stores, too, and were seen with the roles of their purpose alone.
+        """
+        roles = {int(role) for purpose in purposes for role in PURPOSES[purpose].roles}
+        if not purposes:
+            roles = {int(role) for store in stores for role in TRUST_STORES[store]}
+        return cls(der, lookup, stores, purposes, tuple(sorted(roles)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +180,24 @@ class Stamp:
 
 
 def lookup_key(issuer: DistinguishedName, serial: int) -> str:
-    """Index key of a certificate: serial in hex, then the issuer's parts in an order that all writers agree on."""
-    return f"{serial:X} " + ";".join(f"{kind}={value}" for kind, value in issuer.key)
+    """Index key of a certificate: serial in hex, then the issuer's parts in an order that all writers agree on.
+
+    Two names give the same key when they are equal and only then, whatever characters a certificate's issuer put
+    into them.
+    """
+    return f"{serial:X} {name_key(issuer)}"
+
+
+def name_key(name: DistinguishedName) -> str:
+    """Index key of a name: equal names, equal keys."""
+    return ";".join(f"{_escaped(kind)}={_escaped(value)}" for kind, value in name.key)
+
+
+def _escaped(text: str) -> str:
+    return text.translate(_ESCAPES)
+
+
+_ESCAPES = str.maketrans({"\\": "\\\\", ";": "\\;", "=": "\\=", "\0": "\\0"})
 
 
 @dataclass(frozen=True)
@@ -115,9 +211,13 @@ class ClusterSnapshot:
         configured_at: time of that revision; timestamp of configuration files.
         own: (node name, purpose) -> certificate.
         trusted: SHA-256 -> entry.
-        by_issuer_serial: `lookup_key` -> SHA-256.
+        by_issuer_serial: `lookup_key` -> SHA-256 of each trusted certificate with that issuer and serial number.
         stamps: (node name, file name) -> stamp.
         overrides: parameters that differ from their default.
+        requests: (node name, purpose) -> pending signing request.
+        files: (node name, file name) -> a file that a command made.
+        itl_resets: node name -> the reset ITL that it serves.
+        services: (node name, UCM's name) -> what operators want of it, where that differs from the default.
     """
 
     revision: int
@@ -128,8 +228,12 @@ class ClusterSnapshot:
     overrides: Mapping[str, str]
     own: Mapping[tuple[str, Purpose], OwnCertificate]
     trusted: immutables.Map[bytes, TrustEntry]
-    by_issuer_serial: immutables.Map[str, bytes]
+    by_issuer_serial: immutables.Map[str, tuple[bytes, ...]]
     stamps: Mapping[tuple[str, str], Stamp]
+    requests: Mapping[tuple[str, Purpose], PendingRequest] = field(default_factory=dict)
+    files: Mapping[tuple[str, str], StoredFile] = field(default_factory=dict)
+    itl_resets: Mapping[str, ItlReset] = field(default_factory=dict)
+    services: Mapping[tuple[str, str], ServiceState] = field(default_factory=dict)
 
     @property
     def release(self) -> Release:
@@ -156,7 +260,12 @@ class ClusterSnapshot:
         return read_ttl(self.parameter(TVS_TTL))
 
     def own_certificate(self, node: str, purpose: Purpose) -> OwnCertificate | None:
-        """A node's certificate; the publisher's where there is one for the cluster."""
+        """A node's certificate; the publisher's where there is one for the cluster.
+
+        None for a purpose that the present release does not know, though a later one left a certificate for it.
+        """
+        if not self.release.knows(purpose):
+            return None
         owner = self.definition.publisher.name if PURPOSES[purpose].publisher_only else node
         return self.own.get((owner, purpose))
 
@@ -166,16 +275,25 @@ class ClusterSnapshot:
         assert own is not None, f"{node} has no {purpose.value} certificate"  # noqa: S101 - made at installation
         return own
 
-    @cached_property
+    @property
     def devices(self) -> Mapping[str, Device]:
         """``SEP<MAC>`` -> device."""
-        return {device.name: device for device in self.definition.devices}
+        return self.definition.devices_by_name
 
     def find_by_digest(self, sha256: bytes) -> TrustEntry | None:
         """The trusted certificate of that SHA-256."""
         return self.trusted.get(sha256)
 
     def find_by_issuer_serial(self, issuer: DistinguishedName, serial: int) -> TrustEntry | None:
-        """The trusted certificate of that issuer and serial number."""
-        digest = self.by_issuer_serial.get(lookup_key(issuer, serial))
-        return None if digest is None else self.trusted.get(digest)
+        """The trusted certificate of that issuer and serial number.
+
+        Should there be several (somebody's CA gave a number twice), the cluster's own goes first, then one that phones
+        may trust for something, then the lowest SHA-256, so that every node gives the same one.
+        """
+        digests = self.by_issuer_serial.get(lookup_key(issuer, serial), ())
+        entries = {digest: self.trusted[digest] for digest in digests}
+        best = min(entries, key=lambda it: (not entries[it].purposes, not entries[it].roles, it), default=None)
+        return None if best is None else entries[best]
+
+    def __repr__(self) -> str:
+        return f"<ClusterSnapshot {self.definition.name} revision {self.revision}>"

@@ -2,6 +2,7 @@
 
 The order of records in a real ITL is not published; ours: ITLRecovery, the node's CallManager twice, CallManager-ECDSA,
 CAPF, then the TVS certificates with the node's own first. IPADDRESS is left 0.0.0.0: its use is not published either.
+CallManager-ECDSA has the function that CallManager has for files (ours).
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def itl_records(snapshot: ClusterSnapshot, node: str) -> tuple[TrustRecord, ...]
     add(node, Purpose.ITL_RECOVERY, Function.SAST)
     add(node, Purpose.CALLMANAGER, Function.SAST)
     add(node, Purpose.CALLMANAGER, files, emptied=True)
-    add(node, Purpose.CALLMANAGER_ECDSA, Function.TFTP, emptied=True)
+    add(node, Purpose.CALLMANAGER_ECDSA, files, emptied=True)
     add(node, Purpose.CAPF, Function.CAPF)
     others = [other.name for other in snapshot.definition.nodes if other.name != node]
     for owner in (node, *others):

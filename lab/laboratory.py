@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -13,6 +14,8 @@ from typing import TYPE_CHECKING, Self
 from base.trace import Trace
 from cluster.store import ClusterStore
 from cluster.trustlists import size_warning
+from lab.claims import NodeClaim
+from lab.neighbours import Neighbours, ports_file
 from services.node import EndpointBook, Node
 from services.tftp.service import TftpOptions
 from wire.errors import OperatorError
@@ -27,7 +30,6 @@ if TYPE_CHECKING:
     from services.service import Listener
 
 DATABASE = "cluster.sqlite"
-PORTS_FILE = "ports.json"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,13 @@ from services.tomcat.service import CiscoTomcat
 from services.tvs.daemon import TvsDaemon
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from base.identity import Identity
     from base.trace import Trace
     from cluster.definition import NodeDefinition
     from cluster.store import ClusterStore
-    from services.service import Listener, Service
+    from services.service import Service
 
 
 class EndpointBook:
@@ -65,8 +67,9 @@ class Node:
             OperatorError: one cannot start; nothing stays bound.
         """
         await self.supervisor.start_all()
-        bound = {listener.protocol: listener for group in self.supervisor.listeners().values() for listener in group}
-        self._book.record(self.definition.name, _ports(self._book.endpoints.of(self.definition.name), bound))
+        groups = self.supervisor.listeners().values()
+        bound = {listener.protocol: listener.port for group in groups for listener in group}
+        self._book.record(self.definition.name, ports_of(self._book.endpoints.of(self.definition.name), bound))
 
     async def stop(self, grace_s: float = GRACE_S) -> None:
         """Stops every service."""
@@ -111,6 +114,12 @@ _PORT_OF_PROTOCOL = {
 }
 
 
-def _ports(planned: Ports, bound: dict[str, Listener]) -> Ports:
-    changes = {_PORT_OF_PROTOCOL[protocol]: listener.port for protocol, listener in bound.items()}
+def ports_of(planned: Ports, bound: Mapping[str, int]) -> Ports:
+    """The ports of a node, from what it bound.
+
+    Args:
+        planned: those of protocols that are not in `bound`.
+        bound: `services.service.Listener.protocol` -> port.
+    """
+    changes = {_PORT_OF_PROTOCOL[name]: port for name, port in bound.items() if name in _PORT_OF_PROTOCOL}
     return replace(planned, **changes)

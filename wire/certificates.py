@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
+_PEM_BEGIN = b"-----BEGIN CERTIFICATE-----"
 MAX_CERTIFICATE_SIZE = 16_384
 """Bytes of DER accepted anywhere; a UCM certificate has about 1,000."""
 
@@ -52,6 +53,7 @@ class Certificate:
             parsed = x509.load_der_x509_certificate(der)
             key = parsed.public_key()
             _ = (parsed.subject, parsed.issuer, parsed.signature)
+            _ = (parsed.not_valid_before_utc, parsed.not_valid_after_utc)  # year 0 is valid DER
         except Exception as error:  # cryptography raises many kinds for bad DER, not one
             raise WireError(f"not a readable X.509 certificate: {error}") from error
         if not isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
@@ -70,6 +72,15 @@ class Certificate:
         except Exception as error:  # as above
             raise WireError(f"not a PEM certificate: {error}") from error
         return cls.from_der(parsed.public_bytes(Encoding.DER))
+
+    @classmethod
+    def from_pem_bundle(cls, pem: bytes) -> list[Certificate]:
+        """Every certificate of a PEM text, in order; none gives an empty list.
+
+        Raises:
+            WireError: as `from_der`.
+        """
+        return [cls.from_pem(_PEM_BEGIN + block) for block in pem.split(_PEM_BEGIN)[1:]]
 
     @cached_property
     def subject(self) -> DistinguishedName:

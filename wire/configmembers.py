@@ -1,4 +1,4 @@
-"""What the configuration of a device and the default configuration have in common: CallManager nodes and TVS servers."""
+"""What the configuration of a phone and the default configuration have in common: CallManager nodes, TVS servers."""
 
 from __future__ import annotations
 

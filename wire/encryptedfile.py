@@ -171,8 +171,8 @@ def encrypt_file(
 def _wrap(aes_key: bytes, key: rsa.RSAPublicKey) -> bytes:
     """RSA PKCS#1 v1.5 encryption (RFC 8017, 7.2.1).
 
-    The padding has to be unpredictable, not random: it is drawn from the AES key, which nobody can guess. So the wrapped
-    key is a function of the arguments, and so is the file.
+    The padding has to be unpredictable, not random: it is drawn from the AES key, which nobody can guess. So the
+    wrapped key is a function of the arguments, and so is the file.
     """
     numbers, size = key.public_numbers(), (key.key_size + 7) // 8
     fill = size - 3 - len(aes_key)

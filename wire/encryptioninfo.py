@@ -1,7 +1,7 @@
 """The elements of a header that say how the body of an encrypted file is encrypted.
 
-16 {17 {18, 19, 20}, 21 {22, 23, 24, 25}}, then 26 and 27 beside it. One variant is known: AES-128-CBC, its key encrypted
-by RSA PKCS#1 v1.5 for the phone's certificate.
+16 {17 {18, 19, 20}, 21 {22, 23, 24, 25}}, then 26 and 27 beside it. One variant is known: AES-128-CBC, its key
+encrypted by RSA PKCS#1 v1.5 for the phone's certificate.
 """
 
 from __future__ import annotations

@@ -53,12 +53,14 @@ class DistinguishedName:
         Raises:
             WireError: a part has no ``=``.
         """
-        pieces = _split(text, ";") if _has_bare(text, ";") else _split(text, ",")
+        pieces = _split(text, ";")
+        if len(pieces) == 1:
+            pieces = _split(text, ",")
         parts: list[tuple[str, str]] = []
-        for piece in pieces:
+        for piece in filter(str.strip, pieces):
             kind, equals, value = piece.partition("=")
             if not equals or not kind.strip():
-                raise WireError(f"distinguished name part {piece!r} in {text!r} is not TYPE=VALUE")
+                raise WireError(f"part {piece[:60]!r} of a distinguished name is not TYPE=VALUE")
             parts.append((kind.strip(), _unescape(value)))
         return cls(tuple(parts))
 
@@ -98,10 +100,6 @@ def _text(value: str | bytes) -> str:
     return value if isinstance(value, str) else value.hex()
 
 
-def _has_bare(text: str, separator: str) -> bool:
-    return len(_split(text, separator)) > 1
-
-
 def _split(text: str, separator: str) -> list[str]:
     pieces, start, escaped = [], 0, False
     for position, character in enumerate(text):
@@ -113,7 +111,7 @@ def _split(text: str, separator: str) -> list[str]:
             pieces.append(text[start:position])
             start = position + 1
     pieces.append(text[start:])
-    return [piece for piece in pieces if piece.strip()]
+    return pieces
 
 
 def _escape(value: str) -> str:

@@ -1,7 +1,8 @@
 """``SEP<MAC>.cnf.xml``, a phone's configuration, and `wire.defaultconfig` beside it.
 
 Written in the order in which UCM's own file has its elements, with the values of an observed file where nothing here
-decides them. Read from any file that a phone would take: what is missing has its default, what is unknown is passed over.
+decides them. Read from any file that a phone would take: what is missing has its default, what is unknown is passed
+over.
 """
 
 from __future__ import annotations
@@ -59,7 +60,6 @@ URL_ELEMENTS = (
 
 _LINE_FEATURE = "9"
 _MAX_BUTTON = 255
-_MAX_SERVICES = 256
 _DIRECTORIES = ("Application:Cisco/CorporateDirectory", "Application:Cisco/PersonalDirectory")
 
 

@@ -144,7 +144,7 @@ def write_integer(where: str, value: int, size: int) -> bytes:
 
 def read_text(where: str, value: bytes) -> str:
     """UTF-8 with one NUL, at the end."""
-    if value.find(b"\0") != len(value) - 1:
+    if not value or value.find(b"\0") != len(value) - 1:
         raise WireError(f"{where}: text does not end with its only NUL")
     try:
         return value[:-1].decode("utf-8")

@@ -1,4 +1,4 @@
-"""What is odd about a trust list and yet no reason to refuse to read it."""
+"""What is odd about a file and yet no reason to refuse to read it."""
 
 from __future__ import annotations
 
@@ -19,17 +19,22 @@ MAX_SAST_RECORDS = 2
 
 
 def problems_of(header: FileHeader, records: Sequence[TrustRecord]) -> Iterator[str]:
-    """One sentence for each oddity, in file order."""
-    for element in header.unknown:
-        yield f"header: element {element.tag} of {len(element.value)} bytes is not known"
-    yield from _unreadable("header: SIGNERNAME", header.signer.name)
-    yield from _unreadable("header: CANAME", header.signer.issuer)
+    """One sentence for each oddity of a trust list, in file order."""
+    yield from problems_of_header(header)
     for number, record in enumerate(records, start=1):
         for problem in _of_record(record):
             yield f"record {number}: {problem}"
     sast = sum(record.function == Function.SAST for record in records)
     if sast > MAX_SAST_RECORDS:
         yield f"{sast} SAST records: phones honour {MAX_SAST_RECORDS}"
+
+
+def problems_of_header(header: FileHeader) -> Iterator[str]:
+    """One sentence for each oddity of a header; signed and encrypted files have them too."""
+    for element in header.unknown:
+        yield f"header: element {element.tag} of {len(element.value)} bytes is not known"
+    yield from _unreadable("header: SIGNERNAME", header.signer.name)
+    yield from _unreadable("header: CANAME", header.signer.issuer)
 
 
 def _of_record(record: TrustRecord) -> Iterator[str]:

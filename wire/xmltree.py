@@ -1,7 +1,8 @@
 """The XML of configuration files: a guarded reader into a small tree, and a writer in UCM's manner.
 
-UCM uses the prefix ``xsi`` without declaring it, which parsers that know namespaces refuse; this one knows none. Document
-type definitions and entities of a document's own are refused, and so is what is too long, too deep or too many.
+UCM uses the prefix ``xsi`` without declaring it, which parsers that know namespaces refuse; this one knows none.
+Document type definitions and entities of a document's own are refused, and so is what is too long, too deep or too
+many.
 """
 
 from __future__ import annotations

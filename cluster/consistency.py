@@ -1,0 +1,138 @@
+"""What in a cluster's definition contradicts itself, found on plain values with whatever else is wrong in them.
+
+Working on plain values lets a configuration's contradictions be reported together with its misspelt keys and
+malformed addresses, each with its own line, instead of after those are mended.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from cluster.parameters import SECURITY_MODE, check_parameter
+from wire.errors import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from cluster.configtext import Location
+
+DEFAULT_GROUP = "Default"
+GROUP_SIZE = 5
+"""Members of a CallManager group, as many as phones take."""
+
+_TRUE = frozenset({"true", "yes", "on", "1", "t", "y"})
+_MAC = re.compile(r"[0-9A-F]{12}")
+
+Contradiction = tuple["Location", str]
+"""Where and what."""
+
+
+def normalise_mac(text: str) -> str:
+    """``00:11:22:33:44:55``, ``0011.2233.4455``, ``SEP001122334455`` ... -> ``001122334455``.
+
+    Raises:
+        ValueError: not 12 hexadecimal digits.
+    """
+    bare = re.sub(r"[:.\-]", "", text.strip().upper())
+    bare = bare.removeprefix("SEP")
+    if not _MAC.fullmatch(bare):
+        raise ValueError(f"{text!r} is not a MAC address of 12 hexadecimal digits")
+    return bare
+
+
+def contradictions_between(clusters: object) -> Iterator[Contradiction]:
+    """Names that several clusters of a laboratory have, cluster names and node names."""
+    found = list(_mappings(clusters))
+    names = [((index, "name"), cluster.get("name")) for index, cluster in found]
+    yield from _repeated("cluster name", names)
+    nodes: list[tuple[Location, object]] = []
+    for index, cluster in found:
+        own = {str(node.get("name")).lower(): place for place, node in _mappings(cluster.get("nodes"))}
+        nodes += [((index, "nodes", place, "name"), name) for name, place in own.items()]
+    yield from _repeated("node name", nodes)
+
+
+def contradictions(cluster: Mapping[str, object]) -> Iterator[Contradiction]:
+    """Everything that one cluster's definition says against itself; what is malformed is passed over."""
+    nodes = list(_mappings(cluster.get("nodes")))
+    groups = list(_mappings(cluster.get("callmanager_groups")))
+    yield from _nodes(nodes)
+    yield from _groups(groups, [str(node.get("name")) for _, node in nodes])
+    known = {str(group.get("name")) for _, group in groups} or {DEFAULT_GROUP}
+    yield from _devices(list(_mappings(cluster.get("devices"))), known)
+    yield from _parameters(cluster.get("parameters"))
+
+
+def _nodes(nodes: list[tuple[int, Mapping[str, object]]]) -> Iterator[Contradiction]:
+    publishers = sum(str(node.get("publisher")).lower() in _TRUE for _, node in nodes)
+    if nodes and publishers != 1:
+        yield ("nodes",), f"exactly one node has to be the publisher, not {publishers}"
+    yield from _repeated("node name", [(("nodes", index, "name"), node.get("name")) for index, node in nodes])
+    for index, node in nodes:
+        yield from _repeated_in("service", ("nodes", index, "services"), node.get("services"))
+
+
+def _groups(groups: list[tuple[int, Mapping[str, object]]], nodes: list[str]) -> Iterator[Contradiction]:
+    names = [(("callmanager_groups", index, "name"), group.get("name")) for index, group in groups]
+    yield from _repeated("CallManager group", names)
+    for index, group in groups:
+        members = ("callmanager_groups", index, "members")
+        yield from _repeated_in("member", members, group.get("members"))
+        for place, member in _texts(group.get("members")):
+            if member not in nodes:
+                where = (*members, place)
+                yield where, f"CallManager group names {member!r}, which is no node; nodes: {', '.join(nodes)}"
+
+
+def _devices(devices: list[tuple[int, Mapping[str, object]]], groups: set[str]) -> Iterator[Contradiction]:
+    names: list[tuple[Location, object]] = []
+    for index, device in devices:
+        try:
+            names.append((("devices", index, "mac"), f"SEP{normalise_mac(str(device.get('mac')))}"))
+        except ValueError:
+            continue
+    yield from _repeated("device", names)
+    for index, device in devices:
+        group = device.get("callmanager_group", DEFAULT_GROUP)
+        if isinstance(group, str) and group not in groups:
+            known = ", ".join(sorted(groups))
+            where = ("devices", index, "callmanager_group")
+            yield where, f"device names CallManager group {group!r}, which does not exist; groups: {known}"
+
+
+def _parameters(parameters: object) -> Iterator[Contradiction]:
+    if not isinstance(parameters, dict):
+        return
+    for name, value in parameters.items():
+        if name == SECURITY_MODE:
+            yield ("parameters", name), "the mode is changed by the cluster itself, not in a file"
+        elif isinstance(value, str):
+            try:
+                check_parameter(name, value)
+            except Refusal as refusal:
+                yield ("parameters", name), str(refusal)
+
+
+def _repeated(what: str, found: Iterable[tuple[Location, object]]) -> Iterator[Contradiction]:
+    """Every second and further appearance of a text, case aside."""
+    seen: set[str] = set()
+    for where, name in found:
+        if isinstance(name, str):
+            if name.lower() in seen:
+                yield where, f"{what} {name!r} appears more than once"
+            seen.add(name.lower())
+
+
+def _repeated_in(what: str, where: Location, items: object) -> Iterator[Contradiction]:
+    yield from _repeated(what, [((*where, index), item) for index, item in _texts(items)])
+
+
+def _mappings(items: object) -> Iterator[tuple[int, Mapping[str, object]]]:
+    if isinstance(items, list | tuple):
+        yield from ((index, item) for index, item in enumerate(items) if isinstance(item, dict))
+
+
+def _texts(items: object) -> Iterator[tuple[int, str]]:
+    if isinstance(items, list | tuple):
+        yield from ((index, item) for index, item in enumerate(items) if isinstance(item, str))
