@@ -18,8 +18,9 @@ from cluster.issuing import certificates_needed, issue_all
 from cluster.loading import KEPT_REVISIONS, batches
 from cluster.purposes import PURPOSES
 from cluster.snapshot import ClusterSnapshot, Stamp, lookup_key, name_key
-from cluster.trustlists import ITL_FILE, itl_content
+from cluster.trustlists import itl_content
 from wire.errors import Refusal
+from wire.trustlist import ITL_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

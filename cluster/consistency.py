@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from cluster.parameters import SECURITY_MODE, check_parameter
+from cluster.parameters import FIPS_MODE, SECURITY_MODE, check_parameter
 from wire.errors import Refusal
 
 if TYPE_CHECKING:
@@ -105,8 +105,8 @@ def _parameters(parameters: object) -> Iterator[Contradiction]:
     if not isinstance(parameters, dict):
         return
     for name, value in parameters.items():
-        if name == SECURITY_MODE:
-            yield ("parameters", name), "the mode is changed by the cluster itself, not in a file"
+        if name in {SECURITY_MODE, FIPS_MODE}:
+            yield ("parameters", name), "the mode is changed by a command, not in a file"
         elif isinstance(value, str):
             try:
                 check_parameter(name, value)

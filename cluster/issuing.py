@@ -25,9 +25,19 @@ if TYPE_CHECKING:
 
 _SERIAL_BYTES = 16
 EC_DEFAULT = 384
-CURVES = {256: ec.SECP256R1, 384: ec.SECP384R1, 521: ec.SECP521R1}
+_Curve = ec.SECP256R1 | ec.SECP384R1 | ec.SECP521R1
+_Digest = hashes.SHA256 | hashes.SHA384 | hashes.SHA512
+CURVES: dict[int, type[_Curve]] = {
+    256: ec.SECP256R1,
+    384: ec.SECP384R1,
+    521: ec.SECP521R1,
+}
 """Bits -> curve."""
-DIGESTS = {"SHA256": hashes.SHA256, "SHA384": hashes.SHA384, "SHA512": hashes.SHA512}
+DIGESTS: dict[str, type[_Digest]] = {
+    "SHA256": hashes.SHA256,
+    "SHA384": hashes.SHA384,
+    "SHA512": hashes.SHA512,
+}
 """UCM's name -> digest of a certificate's signature."""
 _COMMON_NAME_LIMIT = 64
 _UPGRADE_YEARS = 5

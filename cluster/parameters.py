@@ -21,6 +21,7 @@ ROLLBACK = "Prepare Cluster for Rollback to pre 8.0"
 ADVANCED_ENCRYPTION = "Endpoint Advanced Encryption Algorithms Support"
 FILE_SIGNATURE = "TFTP File Signature Algorithm"
 SECURITY_MODE = "Cluster Security Mode"
+FIPS_MODE = "FIPS Mode"
 TVS_TTL = "TVS Certificate Cache Time"
 AUTO_REGISTRATION = "Auto-registration"
 CONTACT_SEARCH_URL = "Secure Contact Search URL"
@@ -132,6 +133,7 @@ CATALOGUE: dict[str, Parameter] = {
     parameter.name: parameter
     for parameter in (
         Parameter(SECURITY_MODE, "0 non-secure, 1 mixed", _fixed("0"), _mode_text, "security mode of the cluster"),
+        Parameter(FIPS_MODE, "True or False", _fixed("False"), _bool_text, "rules for keys and hashes (R-CRT-2)"),
         Parameter(
             ROLLBACK, "True or False", _fixed("False"), _bool_text, "empty TVS and TFTP sections in the ITL (R-RBK-1)"
         ),

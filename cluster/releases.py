@@ -21,6 +21,7 @@ class Release:
         itl_recovery: the ITL carries an ITLRecovery record (10.0 on).
         recovery_signs: ITLRecovery signs the ITL, not CallManager (12.0 on, R-ITL-3).
         ecdsa: CallManager-ECDSA and tomcat-ECDSA exist and are in the ITL (11.0 on, R-ITL-2).
+        tokenless_ctl: the CTL is made by ``utils ctl`` (10.0 on), not with security tokens.
         signer_version: the trust-list header carries element 28 (ours: from 11.0, when EC came).
         file_digest: default of "TFTP File Signature Algorithm" (ours: SHA-1 until 12.5, SHA-512 from 14).
         key_length: RSA bits of certificates made at install (ours: 1024 on 8.6, 2048 from 10.5).
@@ -33,6 +34,7 @@ class Release:
     itl_recovery: bool
     recovery_signs: bool
     ecdsa: bool
+    tokenless_ctl: bool
     signer_version: bool
     file_digest: DigestAlgorithm
     key_length: int
@@ -51,10 +53,10 @@ _SHA1, _SHA512 = DigestAlgorithm.SHA1, DigestAlgorithm.SHA512
 RELEASES: dict[str, Release] = {
     release.name: release
     for release in (
-        Release("8.6", False, False, False, False, _SHA1, 1024, 5, True),
-        Release("10.5", True, False, False, False, _SHA1, 2048, 5, True),
-        Release("11.5", True, False, True, True, _SHA1, 2048, 5, True),
-        Release("12.5", True, True, True, True, _SHA1, 2048, 20, False),
-        Release("14", True, True, True, True, _SHA512, 2048, 20, False),
+        Release("8.6", False, False, False, False, False, _SHA1, 1024, 5, True),
+        Release("10.5", True, False, False, True, False, _SHA1, 2048, 5, True),
+        Release("11.5", True, False, True, True, True, _SHA1, 2048, 5, True),
+        Release("12.5", True, True, True, True, True, _SHA1, 2048, 20, False),
+        Release("14", True, True, True, True, True, _SHA512, 2048, 20, False),
     )
 }

@@ -10,14 +10,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
 from base.identity import Identity
+from cluster.keys import load_key
 from cluster.parameters import CATALOGUE, ROLLBACK, SECURITY_MODE, TVS_TTL, read_bool, read_ttl
 from cluster.purposes import PURPOSES, TRUST_STORES, Purpose
 from cluster.releases import RELEASES, Release
-from wire.errors import OperatorError
+from wire.trustlist import CTL_FILE, decode_trust_list
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,14 +49,10 @@ class OwnCertificate:
     def private_key(self) -> PrivateKey:
         """The key; loaded once.
 
-        Its arithmetic is not checked again: this store wrote it, and a full check takes about 50 ms for each key.
+        Raises:
+            OperatorError: it is damaged.
         """
-        try:
-            key = load_pem_private_key(self.key_pem, None, unsafe_skip_rsa_key_validation=True)
-        except ValueError:  # not chained: the message could quote the key
-            raise OperatorError(f"the private key of {self.node}'s {self.purpose.value} is damaged") from None
-        assert isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey)  # noqa: S101 - written by this store
-        return key
+        return load_key(self.key_pem, f"{self.node}'s {self.purpose.value}")
 
     @property
     def identity(self) -> Identity:
@@ -109,16 +103,25 @@ class ItlReset:
 
     Attributes:
         base: node whose ITL was taken.
-        signer: who signs it instead.
+        certificate: who signs it instead.
         key_pem: PKCS#8 of the signer. Never printed, traced or sent.
     """
 
     base: str
-    signer: Certificate
+    certificate: Certificate
     key_pem: bytes
 
+    @cached_property
+    def private_key(self) -> PrivateKey:
+        """The signer's key; loaded once.
+
+        Raises:
+            OperatorError: it is damaged.
+        """
+        return load_key(self.key_pem, "the reset ITL's signer")
+
     def __repr__(self) -> str:
-        return f"<ItlReset {self.base} {self.signer!r}>"
+        return f"<ItlReset {self.base} {self.certificate!r}>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +282,24 @@ class ClusterSnapshot:
     def devices(self) -> Mapping[str, Device]:
         """``SEP<MAC>`` -> device."""
         return self.definition.devices_by_name
+
+    @cached_property
+    def ctl_entries(self) -> Mapping[bytes | str, TrustEntry]:
+        """The certificates of the CTL, by SHA-256 and by `lookup_key`, with the roles of their records.
+
+        TVS looks here for what the trust stores lack. All nodes have the same CTL, or none.
+        """
+        data = next((file.data for (_, name), file in self.files.items() if name == CTL_FILE), None)
+        roles: dict[Certificate, set[int]] = {}
+        for record in decode_trust_list(data).records if data is not None else ():
+            if record.x509 is not None:
+                roles.setdefault(record.x509, set()).add(record.function)
+        entries: dict[bytes | str, TrustEntry] = {}
+        for certificate, functions in roles.items():
+            key = lookup_key(certificate.issuer, certificate.serial)
+            entry = TrustEntry(certificate.der, key, frozenset(), frozenset(), tuple(sorted(functions)))
+            entries[certificate.sha256] = entries[key] = entry
+        return entries
 
     def find_by_digest(self, sha256: bytes) -> TrustEntry | None:
         """The trusted certificate of that SHA-256."""

@@ -23,6 +23,7 @@ from base.trace import Trace
 from cluster import changes, schema
 from cluster.audit import SYSTEM, Actor, AuditEntry, read_audit
 from cluster.changes import Transaction
+from cluster.claims import is_claimed
 from cluster.database import WRITING, open_sqlite, reason
 from cluster.layout import prepare
 from cluster.loading import load_snapshot
@@ -32,6 +33,7 @@ from wire.errors import OperatorError, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
+    from datetime import datetime
     from pathlib import Path
 
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -98,6 +100,14 @@ class ClusterStore:
         if self._snapshot is None:
             raise OperatorError(f"{self._where} holds no installed cluster; start one with 'ucmsim up'")
         return self._snapshot
+
+    def now(self) -> datetime:
+        """The cluster's time."""
+        return self._clock.now()
+
+    def runs(self, node: str) -> bool:
+        """True while a process runs that node on this state, whatever became of the process before."""
+        return is_claimed(Path(self._where).parent, node)
 
     def subscribe(self, listener: Callable[[ClusterSnapshot], None]) -> Callable[[], None]:
         """Calls `listener` with each new snapshot; returns what ends that."""

@@ -8,23 +8,40 @@ CallManager-ECDSA has the function that CallManager has for files (ours).
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from cluster.parameters import ADVANCED_ENCRYPTION, FILE_SIGNATURE, read_bool, read_digest
 from cluster.purposes import Purpose
 from wire.signing import SigningKey
-from wire.trustlist import MAX_PHONE_FILE_SIZE, Function, TrustRecord, sign_trust_list
+from wire.trustlist import ITL_FILE, MAX_PHONE_FILE_SIZE, Function, TrustRecord, sign_trust_list
 
 if TYPE_CHECKING:
-    from cluster.snapshot import ClusterSnapshot, OwnCertificate
+    from cluster.snapshot import ClusterSnapshot
+    from wire.certificates import Certificate, PrivateKey
 
-ITL_FILE = "ITLFile.tlv"
 CERTIFICATE_LIMIT = 39
 """Certificates that fit into 64 KiB according to the security guide (R-ITL-8)."""
 
 
-def itl_signer(snapshot: ClusterSnapshot, node: str) -> OwnCertificate:
-    """ITLRecovery from release 12 on, the node's CallManager before (R-ITL-3)."""
+class Signer(Protocol):
+    """Whoever signs a trust list."""
+
+    @property
+    def certificate(self) -> Certificate:
+        """Names the signer."""
+        ...
+
+    @property
+    def private_key(self) -> PrivateKey:
+        """Its key."""
+        ...
+
+
+def itl_signer(snapshot: ClusterSnapshot, node: str) -> Signer:
+    """ITLRecovery from release 12 on, the node's CallManager before (R-ITL-3), unless the ITL was reset."""
+    reset = snapshot.itl_resets.get(node)
+    if reset is not None:
+        return reset
     purpose = Purpose.ITL_RECOVERY if snapshot.release.recovery_signs else Purpose.CALLMANAGER
     return snapshot.require(node, purpose)
 
@@ -32,9 +49,23 @@ def itl_signer(snapshot: ClusterSnapshot, node: str) -> OwnCertificate:
 def itl_records(snapshot: ClusterSnapshot, node: str) -> tuple[TrustRecord, ...]:
     """The records of a node's ITL.
 
+    A reset ITL (R-REC-4) has those of the node that it was taken from. Its signer is a SAST of that list, or comes
+    before it when a key from elsewhere signs, as phones honour the first two SAST records only.
+
     While the cluster is prepared for rollback, the TVS and TFTP sections are empty: their records keep host name and
     function only. That they stay as blank records is inferred from what a CTL does in non-secure mode.
     """
+    reset = snapshot.itl_resets.get(node)
+    if reset is None:
+        return _usual_records(snapshot, node)
+    records = _usual_records(snapshot, reset.base)
+    known = {record.certificate for record in records if record.function == Function.SAST}
+    if reset.certificate.der in known:
+        return records
+    return (TrustRecord.for_certificate(reset.certificate, Function.SAST, reset.base), *records)
+
+
+def _usual_records(snapshot: ClusterSnapshot, node: str) -> tuple[TrustRecord, ...]:
     records: list[TrustRecord] = []
 
     def add(owner: str, purpose: Purpose, function: Function, *, emptied: bool = False) -> None:
@@ -63,7 +94,7 @@ def itl_content(snapshot: ClusterSnapshot, node: str) -> str:
     digest = hashlib.sha256()
     digest.update(itl_signer(snapshot, node).certificate.sha256)
     digest.update(snapshot.parameter(FILE_SIGNATURE).encode())
-    digest.update(repr(_signer_version(snapshot)).encode())
+    digest.update(repr(signer_version(snapshot)).encode())
     for record in itl_records(snapshot, node):
         digest.update(f"{record.function} {record.dns_name} ".encode())
         digest.update(record.certificate or b"-")
@@ -79,7 +110,7 @@ def build_itl(snapshot: ClusterSnapshot, node: str) -> bytes:
         signer=SigningKey.of(signer.certificate, signer.private_key),
         digest=read_digest(snapshot.parameter(FILE_SIGNATURE)),
         timestamp=snapshot.stamps[node, ITL_FILE].timestamp,
-        signer_version=_signer_version(snapshot),
+        signer_version=signer_version(snapshot),
     )
 
 
@@ -95,7 +126,8 @@ def size_warning(snapshot: ClusterSnapshot, node: str) -> str | None:
     )
 
 
-def _signer_version(snapshot: ClusterSnapshot) -> tuple[int, int] | None:
+def signer_version(snapshot: ClusterSnapshot) -> tuple[int, int] | None:
+    """Element 28 of trust lists: 1.1 tells phones to fetch their configuration over HTTPS; None before it existed."""
     if not snapshot.release.signer_version:
         return None
     return (1, 1) if read_bool(snapshot.parameter(ADVANCED_ENCRYPTION)) else (1, 0)

@@ -19,6 +19,7 @@ from typing import Annotated
 import typer
 
 from lab.commands import cert, demo, file, phone, tvs, up
+from lab.console import one_line, write_what_cannot_be_encoded_as_escapes
 from wire.errors import ConfigError, OperatorError, UcmsimError
 
 EXIT_NO, EXIT_USAGE, EXIT_CANNOT, EXIT_UNREACHABLE = 1, 2, 3, 4
@@ -79,6 +80,7 @@ def exit_code(error: UcmsimError) -> int:
 
 def main() -> None:
     """Entry point: a person's mistake is one sentence on stderr, never a traceback."""
+    write_what_cannot_be_encoded_as_escapes()
     try:
         app()
     except ConfigError as error:
@@ -89,8 +91,11 @@ def main() -> None:
         sys.exit(exit_code(error))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:  # output that cannot be written, most likely
+        _say(f"cannot go on: {error.strerror or error}")
+        sys.exit(EXIT_CANNOT)
 
 
 def _say(*sentences: str) -> None:
     for sentence in sentences:
-        print(f"ucmsim: {sentence}", file=sys.stderr)
+        print(f"ucmsim: {one_line(sentence)}", file=sys.stderr)

@@ -1,22 +1,77 @@
-"""How commands speak: tables and colours for people on a terminal, JSON for programs, progress on stderr."""
+"""How commands speak: tables and colours for people on a terminal, JSON for programs, progress on stderr.
+
+What is printed often comes from a certificate or a file of somebody else. It is shown as it is: nothing in it is taken
+for markup, and characters that would move the cursor or hide others are written as escapes.
+"""
 
 from __future__ import annotations
 
+import io
 import json
 import sys
+from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from rich.console import HighlighterType, JustifyMethod, OverflowMethod
+    from rich.style import Style
 
 PIPE_WIDTH = 120
 """Columns of output that goes to a file or another program, so that no table loses text there."""
 
-out = Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
+
+def one_line(text: str) -> str:
+    """`printable`, line ends too: for sentences with names from elsewhere in them."""
+    return printable(text).replace("\n", "\\n")
+
+
+def printable(text: str) -> str:
+    """The text with control and formatting characters written as escapes; line ends and tabs stay."""
+    if text.isprintable():
+        return text
+    return "".join(mark if mark.isprintable() or mark in "\n\t" else repr(mark)[1:-1] for mark in text)
+
+
+class PlainConsole(Console):
+    """A console that takes every string literally."""
+
+    def render_str(
+        self,
+        text: str,
+        *,
+        style: str | Style = "",
+        justify: JustifyMethod | None = None,
+        overflow: OverflowMethod | None = None,
+        emoji: bool | None = None,  # noqa: ARG002 - never wanted, whoever asks
+        markup: bool | None = None,  # noqa: ARG002 - likewise
+        highlight: bool | None = None,  # noqa: ARG002 - likewise
+        highlighter: HighlighterType | None = None,  # noqa: ARG002 - likewise
+    ) -> Text:
+        """See `rich.console.Console.render_str`."""
+        return Text(printable(text), style=style, justify=justify, overflow=overflow)
+
+
+out = PlainConsole(highlight=False, width=None if sys.stdout and sys.stdout.isatty() else PIPE_WIDTH)
 """Results."""
-err = Console(highlight=False, stderr=True, soft_wrap=True)
+err = PlainConsole(highlight=False, stderr=True, soft_wrap=True)
 """Progress and remarks."""
+
+
+def write_what_cannot_be_encoded_as_escapes() -> None:
+    """So that a terminal with another encoding than UTF-8 loses signs, not the whole output."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def say(text: str) -> None:
+    """A sentence on stdout, on one line however long it is."""
+    out.print(one_line(text), soft_wrap=True)
 
 
 def print_json(value: object) -> None:
     """One JSON document on stdout, never coloured or wrapped. Keys stay in order; what JSON lacks becomes text."""
-    json.dump(value, sys.stdout, indent=2, ensure_ascii=False, default=str)
-    sys.stdout.write("\n")
+    text = json.dumps(value, indent=2, ensure_ascii=False, default=str)
+    print(text.encode("utf-8", "backslashreplace").decode("utf-8"))

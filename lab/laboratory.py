@@ -7,7 +7,7 @@ import contextlib
 import json
 import os
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from base.clock import Clock
+    from cluster.definition import ClusterDefinition, NodeDefinition
     from cluster.endpoints import Endpoints
     from lab.ports import PortPlan
     from services.service import Listener
@@ -34,10 +35,10 @@ DATABASE = "cluster.sqlite"
 
 @dataclass(frozen=True, slots=True)
 class RunningCluster:
-    """One cluster of the laboratory."""
+    """One cluster of the laboratory: those of its nodes that run in this process."""
 
     store: ClusterStore
-    nodes: dict[str, Node]
+    nodes: dict[str, Node] = field(default_factory=dict)
 
 
 class Laboratory:
@@ -45,7 +46,7 @@ class Laboratory:
 
     Args:
         plan: configuration and ports.
-        state: folder that keeps each cluster's database; made when missing.
+        state: folder that keeps each cluster's database; made when missing. A node runs in one process for each folder.
         only: the one node to run; all when None.
         say: told what is being done, one sentence at a time.
     """
@@ -68,6 +69,8 @@ class Laboratory:
         self._say = say
         self._book = EndpointBook(plan.endpoints.default)
         self._book.endpoints = plan.endpoints
+        self._claims = contextlib.ExitStack()
+        self._neighbours: asyncio.Task[None] | None = None
         self.clusters: dict[str, RunningCluster] = {}
 
     @property
@@ -103,40 +106,61 @@ class Laboratory:
         await self.close()
 
     async def _start(self) -> None:
-        settings = self.plan.config.lab
-        options = TftpOptions(single_port=settings.single_port, port_range=settings.tftp_ports)
         for definition in self.plan.config.clusters:
             chosen = [node for node in definition.nodes if self._only in (None, node.name)]
-            if not chosen:
-                continue
-            store = await ClusterStore.open(
-                database_path(self.state, definition.name),
-                clock=self._clock,
-                trace=self._trace.bind(where=definition.name),
-            )
-            cluster = RunningCluster(store, {})
-            self.clusters[definition.name] = cluster
-            if not store.installed:
-                self._say(f"installing cluster {definition.name}: making its certificates")
-            await store.install(definition)
-            store.watch()
-            for node_definition in chosen:
-                self._say(f"starting {node_definition.name}")
-                node = Node(node_definition, store, self._book, self._trace, options)
-                await node.start()
-                cluster.nodes[node_definition.name] = node
+            if chosen:
+                await self._start_cluster(definition, chosen)
         if not self.clusters:
             known = ", ".join(node.name for cluster in self.plan.config.clusters for node in cluster.nodes)
             raise OperatorError(f"the configuration has no node {self._only!r}; nodes: {known}")
+        await self._watch_neighbours()
+
+    async def _start_cluster(self, definition: ClusterDefinition, chosen: list[NodeDefinition]) -> None:
+        settings = self.plan.config.lab
+        options = TftpOptions(single_port=settings.single_port, port_range=settings.tftp_ports)
+        path = database_path(self.state, definition.name)
+        store = await ClusterStore.open(path, clock=self._clock, trace=self._trace.bind(where=definition.name))
+        cluster = self.clusters[definition.name] = RunningCluster(store)
+        for node_definition in chosen:
+            self._claims.enter_context(NodeClaim(path.parent, node_definition.name))
+        if not store.installed:
+            self._say(f"installing cluster {definition.name}: making its certificates")
+        await store.install(definition)
+        store.watch()
+        for node_definition in chosen:
+            self._say(f"starting {node_definition.name}")
+            node = Node(node_definition, store, self._book, self._trace, options)
+            await node.start()
+            cluster.nodes[node_definition.name] = node
+
+    async def _watch_neighbours(self) -> None:
+        """Nodes of these clusters that run elsewhere, on ports that nobody fixed."""
+        others = [
+            node.name
+            for definition in self.plan.config.clusters
+            for node in definition.nodes
+            if definition.name in self.clusters
+            and node.name not in self.nodes
+            and not self.endpoints.of(node.name).http
+        ]
+        if others:
+            neighbours = Neighbours(self.state, others, self._book)
+            neighbours.look()
+            self._neighbours = asyncio.create_task(neighbours.watch())
 
     async def close(self) -> None:
-        """Stops nodes in reverse order and closes the stores. Idempotent."""
-        for cluster in reversed(list(self.clusters.values())):
-            for node in reversed(list(cluster.nodes.values())):
-                await node.stop()
-            cluster.nodes.clear()
-            await cluster.store.close()
-        self.clusters.clear()
+        """Stops the nodes, all at once, and closes the stores. Idempotent."""
+        watching, self._neighbours = self._neighbours, None
+        if watching is not None:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+        try:
+            await asyncio.gather(*(node.stop() for node in self.nodes.values()))
+        finally:
+            for cluster in self.clusters.values():
+                await cluster.store.close()
+            self.clusters.clear()
+            self._claims.close()
 
     def warnings(self) -> list[str]:
         """What the operator should know about the clusters as they are."""
@@ -147,8 +171,7 @@ class Laboratory:
 
     def write_ports_file(self) -> Path:
         """Writes what listens where as JSON into the state folder; one file for each process when it runs one node."""
-        name = PORTS_FILE if self._only is None else f"ports-{self._only}.json"
-        path = self.state / name
+        path = ports_file(self.state, self._only)
         write_atomically(path, json.dumps(self.as_json(), indent=2) + "\n")
         return path
 
@@ -169,8 +192,14 @@ def database_path(state: Path, cluster: str) -> Path:
 
 
 def installed_clusters(state: Path) -> list[str]:
-    """Names of the clusters that a state folder holds."""
+    """Names of the clusters that a state folder holds.
+
+    Raises:
+        OperatorError: there is no such folder.
+    """
     if not state.is_dir():
+        if state.exists():
+            raise OperatorError(f"{state} is no folder; --state names the one that 'ucmsim up' made")
         raise OperatorError(f"there is no state folder {state}; 'ucmsim up --state {state}' makes one")
     return sorted(path.parent.name for path in state.glob(f"*/{DATABASE}"))
 

@@ -24,6 +24,9 @@ TraceOption = Annotated[
     Path | None, typer.Option("--trace", help="Write every step to this file, one JSON object a line.")
 ]
 LanguageOption = Annotated[Literal["en", "ja"], typer.Option("--lang", help="Language of texts for people: en or ja.")]
+AnyPortsOption = Annotated[
+    bool, typer.Option("--any-ports", help="Let the system choose the ports instead of UCM's own numbers.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 DEFAULT_STATE = Path("ucmsim-state")
@@ -42,11 +45,14 @@ def open_trace(path: Path | None) -> Iterator[Trace]:
         yield Trace()
         return
     try:
-        stream = path.open("w", encoding="utf-8")
+        stream = path.open("w", encoding="utf-8", errors="backslashreplace")  # names on the wire may be no UTF-8
     except OSError as error:
         raise OperatorError(f"cannot write trace {path}: {error.strerror}") from error
-    with stream:
+    try:
         yield Trace(JsonLinesSink(stream))
+    finally:
+        with contextlib.suppress(OSError):  # the sink has said so
+            stream.close()
 
 
 def read_file(path: Path, limit: int = MAX_FILE_SIZE) -> bytes:
@@ -86,6 +92,14 @@ def host_and_port(text: str, default_port: int) -> tuple[str, int]:
     """
     match = _HOST_PORT.fullmatch(text)
     port = int(match["port"]) if match and match["port"] else default_port
-    if match is None or not 1 <= port <= 65_535:
+    if match is None or not 1 <= port <= 65_535 or not _can_be_looked_up(match["host"]):
         raise typer.BadParameter(f"{text!r} is not HOST or HOST:PORT")
     return match["host"].strip("[]"), port
+
+
+def _can_be_looked_up(host: str) -> bool:
+    try:
+        host.encode("idna")
+    except UnicodeError:  # an empty label, or one over 63 characters
+        return False
+    return host.isprintable() and " " not in host

@@ -11,7 +11,7 @@ from cluster.endpoints import Endpoints, Ports
 
 if TYPE_CHECKING:
     from cluster.config import LabConfig
-    from cluster.definition import ClusterDefinition, NodeDefinition
+    from cluster.definition import NodeDefinition
 
 FALLBACK_OFFSET = 10_000
 """TFTP on 10069, HTTP on 16970 ... where low ports are refused."""
@@ -44,7 +44,7 @@ def plan_ports(config: LabConfig, only: str | None = None) -> PortPlan:
     """
     offset = config.lab.port_offset
     nodes = [node for cluster in config.clusters for node in cluster.nodes if only in (None, node.name)]
-    if any(_refusal(node, 0, socket.SOCK_STREAM) == errno.EADDRNOTAVAIL and _is_loopback(node) for node in nodes):
+    if any(_lacks_address(node) for node in nodes):
         return _on_one_address(config)
     if offset == 0 and any(
         _refusal(node, Ports().tftp, socket.SOCK_DGRAM) in {errno.EACCES, errno.EPERM} for node in nodes
@@ -58,29 +58,39 @@ def plan_ports(config: LabConfig, only: str | None = None) -> PortPlan:
     return PortPlan(config, Endpoints(Ports.moved(offset)))
 
 
-def any_free_ports(config: LabConfig) -> PortPlan:
-    """Every port left to the system; for demonstrations and tests beside a laboratory that has the real ones."""
-    plan = plan_ports(config)
-    return PortPlan(plan.config, Endpoints(Ports.any_free()))
+def any_free_ports(config: LabConfig, only: str | None = None) -> PortPlan:
+    """Every port left to the system; for demonstrations and tests beside a laboratory that has the real ones.
+
+    Nodes share 127.0.0.1 where this machine has no further loopback addresses.
+    """
+    nodes = [node for cluster in config.clusters for node in cluster.nodes if only in (None, node.name)]
+    shared = any(_lacks_address(node) for node in nodes)
+    return PortPlan(_on_loopback(config) if shared else config, Endpoints(Ports.any_free()))
 
 
 def _on_one_address(config: LabConfig) -> PortPlan:
     """Every node on 127.0.0.1, each with an offset of its own."""
-    ports: dict[str, Ports] = {}
-    clusters: list[ClusterDefinition] = []
-    for cluster in config.clusters:
-        nodes = []
-        for node in cluster.nodes:
-            ports[node.name] = Ports.moved(FALLBACK_OFFSET + _STEP * len(ports))
-            nodes.append(node.model_copy(update={"address": "127.0.0.1", "bind": None}))
-        clusters.append(cluster.model_copy(update={"nodes": tuple(nodes)}))
-    moved = config.model_copy(update={"clusters": tuple(clusters)})
+    names = [node.name for cluster in config.clusters for node in cluster.nodes]
+    ports = {name: Ports.moved(FALLBACK_OFFSET + _STEP * index) for index, name in enumerate(names)}
     note = "this machine has no loopback addresses but 127.0.0.1: all nodes share it, each with its own port offset"
-    return PortPlan(moved, Endpoints(Ports.moved(FALLBACK_OFFSET), ports), (note,))
+    return PortPlan(_on_loopback(config), Endpoints(Ports.moved(FALLBACK_OFFSET), ports), (note,))
 
 
-def _is_loopback(node: NodeDefinition) -> bool:
-    return (node.bind or node.address).startswith("127.")
+def _on_loopback(config: LabConfig) -> LabConfig:
+    clusters = [
+        cluster.model_copy(
+            update={
+                "nodes": tuple(node.model_copy(update={"address": "127.0.0.1", "bind": None}) for node in cluster.nodes)
+            }
+        )
+        for cluster in config.clusters
+    ]
+    return config.model_copy(update={"clusters": tuple(clusters)})
+
+
+def _lacks_address(node: NodeDefinition) -> bool:
+    address = node.bind or node.address
+    return address.startswith("127.") and _refusal(node, 0, socket.SOCK_STREAM) == errno.EADDRNOTAVAIL
 
 
 def _refusal(node: NodeDefinition, port: int, kind: socket.SocketKind) -> int | None:

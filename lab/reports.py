@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text as Styled
 
+from lab.console import printable
 from lab.story.text import Text
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def decision_table(decisions: Sequence[DecisionReport], language: Language) -> T
     for decision in decisions:
         verdict = (_ACCEPTED if decision.accepted else _REFUSED).of(language)
         line = Styled.assemble(
-            (f"{decision.subject}  ", "bold"),
+            (f"{printable(decision.subject)}  ", "bold"),
             (verdict, "green" if decision.accepted else "red"),
             f"  {decision.reason.value}  {decision.duration_ms:.0f} ms",
         )
@@ -43,7 +44,7 @@ def decision_table(decisions: Sequence[DecisionReport], language: Language) -> T
             line.append(f"  ({_ASKED.of(language, server=decision.tvs_server)})", style="dim")
         table.add_row(mark(good=decision.accepted), line)
         detail = f" ({decision.detail})" if decision.detail else ""
-        table.add_row("", Styled(decision.reason.text(language) + detail, style="dim"))
+        table.add_row("", Styled(decision.reason.text(language) + printable(detail), style="dim"))
     return table
 
 
@@ -76,15 +77,15 @@ def print_boot(console: Console, report: BootReport, language: Language) -> None
 
 def print_directory(console: Console, report: DirectoryReport, language: Language) -> None:
     """A press of the directory key."""
-    console.print(report.url, style="bold", markup=False)
+    console.print(report.url, style="bold")
     if report.decision is not None:
         console.print(decision_table([report.decision], language))
     if report.menu is None:
-        console.print(f"Host Not Found: {report.failure}", style="red", markup=False)
+        console.print(f"Host Not Found: {report.failure}", style="red")
         return
-    console.print(f"{report.menu.title}: {report.menu.prompt}", markup=False)
+    console.print(f"{report.menu.title}: {report.menu.prompt}")
     for number, item in enumerate(report.menu.items, 1):
-        console.print(f"  {number}  {item.name}  {item.url}", markup=False)
+        console.print(f"  {number}  {item.name}  {item.url}")
 
 
 def print_settings(console: Console, settings: Settings) -> None:
@@ -100,20 +101,20 @@ def print_settings(console: Console, settings: Settings) -> None:
         console.print("No configuration")
     else:
         console.print(f"Configuration ({config.kind}), version {config.version_stamp or '-'}", style="bold")
-        console.print(f"  Unified CM: {', '.join(config.call_managers) or '-'}", markup=False)
-        console.print(f"  TVS: {', '.join(config.tvs_servers) or '-'}", markup=False)
-        console.print(f"  Directory: {config.directory_url or '-'}", markup=False)
+        console.print(f"  Unified CM: {', '.join(config.call_managers) or '-'}")
+        console.print(f"  TVS: {', '.join(config.tvs_servers) or '-'}")
+        console.print(f"  Directory: {config.directory_url or '-'}")
     _print_messages(console, settings.status_messages)
 
 
 def _print_list(console: Console, summary: ListSummary) -> None:
     made = datetime.fromtimestamp(summary.timestamp, UTC)
     console.print(f"{summary.kind} file, {summary.size} bytes, made {made:%Y-%m-%d %H:%M:%S} UTC", style="bold")
-    console.print(f"  signed by {summary.signer}\n  MD5  {summary.md5}\n  SHA1 {summary.sha1}", markup=False)
+    console.print(f"  signed by {summary.signer}\n  MD5  {summary.md5}\n  SHA1 {summary.sha1}")
     table = Table.grid(padding=(0, 2))
     for function, subject in summary.records:
         table.add_row("  ", function, subject or "(blank)")
-    console.print(table, markup=False)
+    console.print(table)
 
 
 def _print_messages(console: Console, messages: Sequence[StatusMessage]) -> None:
@@ -122,4 +123,4 @@ def _print_messages(console: Console, messages: Sequence[StatusMessage]) -> None
     console.print("Status messages", style="bold")
     for message in messages:
         reason = f"  ({message.reason}: {message.detail})" if message.reason else ""
-        console.print(f"  {message.time[11:19]}  {message.text}{reason}", markup=False)
+        console.print(f"  {message.time[11:19]}  {message.text}{reason}")

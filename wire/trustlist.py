@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from wire.signing import SigningKey
 
 __all__ = [
+    "CTL_FILE",
+    "ITL_FILE",
     "MAX_PHONE_FILE_SIZE",
     "Function",
     "TrustList",
@@ -40,6 +42,9 @@ __all__ = [
     "encode_trust_list",
     "sign_trust_list",
 ]
+
+CTL_FILE, ITL_FILE = "CTLFile.tlv", "ITLFile.tlv"
+"""The names that headers carry, whichever name a phone asked for."""
 
 MAX_PHONE_FILE_SIZE = 65_536
 """Bytes; phones do not load a larger trust list (R-ITL-8)."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 from rich.table import Table
 
-from lab.console import out, print_json
+from lab.console import out, print_json, say
 from lab.options import DEFAULT_STATE, JsonOption, StateOption, read_file
 from wire.certificates import Certificate
 from wire.errors import OperatorError, WireError
@@ -103,7 +103,7 @@ def add(
         return await store.add_trust(store_name, certificates)
 
     added = _with_store(state, cluster, work)
-    out.print(f"{added} certificate(s) added to {store_name}, {len(certificates) - added} already there")
+    say(f"{added} certificate(s) added to {store_name}, {len(certificates) - added} already there")
 
 
 @app.command("delete")
@@ -120,7 +120,7 @@ def delete(
         await store.delete_trust(store_name, certificate.sha256)
         return str(certificate.subject)
 
-    out.print(f"deleted from {store_name}: {_with_store(state, cluster, work)}")
+    say(f"deleted from {store_name}: {_with_store(state, cluster, work)}")
 
 
 def _with_store(state: Path, cluster: str | None, work: Callable[[ClusterStore], Awaitable[T]]) -> T:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from lab.console import err, out, print_json
-from lab.options import JsonOption, LanguageOption, TraceOption, open_trace
+from lab.options import AnyPortsOption, JsonOption, LanguageOption, TraceOption, open_trace
 
 if TYPE_CHECKING:
     from base.trace import Trace
@@ -22,9 +22,7 @@ def demo(
     language: LanguageOption = "en",
     trace: TraceOption = None,
     *,
-    any_ports: Annotated[
-        bool, typer.Option("--any-ports", help="Let the system choose the ports instead of UCM's own numbers.")
-    ] = False,
+    any_ports: AnyPortsOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Start a two-node cluster on loopback, boot a phone from it, and try to fool the phone.

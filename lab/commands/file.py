@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from lab.console import err, out, print_json
+from lab.console import err, out, print_json, say
 from lab.options import JsonOption, read_certificate, read_file
 from wire.errors import OperatorError, WireError
 from wire.files import PhoneFile, decode_file
@@ -37,7 +37,7 @@ def show(path: FileArgument, signer: SignerOption = None, *, as_json: JsonOption
     if as_json:
         print_json(file_as_json(file, verified=verified))
     else:
-        out.print(show_file(file, modified=modified, verified=verified), markup=False, end="")
+        out.print(show_file(file, modified=modified, verified=verified), soft_wrap=True, end="")
     raise typer.Exit(1 if verified is False else 0)
 
 
@@ -63,9 +63,9 @@ def verify(
     if as_json:
         print_json({"file": str(path), "valid": holds, "signer_named": named, "reason": reason})
     elif holds:
-        out.print(f"valid: {path} is signed by {certificate.subject}", markup=False)
+        say(f"valid: {path} is signed by {certificate.subject}")
     else:
-        err.print(f"invalid: {path}: {reason}", markup=False)
+        err.print(f"invalid: {path}: {reason}")
     raise typer.Exit(0 if holds else 1)
 
 

@@ -47,8 +47,12 @@ def boot(
     mac: MacOption,
     model: ModelOption = "8865",
     flash: FlashOption = None,
-    http_port: Annotated[int | None, typer.Option("--http-port", help="HTTP port of the servers.", min=1)] = None,
-    https_port: Annotated[int | None, typer.Option("--https-port", help="HTTPS port of the servers.", min=1)] = None,
+    http_port: Annotated[
+        int | None, typer.Option("--http-port", help="HTTP port of the servers.", min=1, max=65_535)
+    ] = None,
+    https_port: Annotated[
+        int | None, typer.Option("--https-port", help="HTTPS port of the servers.", min=1, max=65_535)
+    ] = None,
     trace: TraceOption = None,
     language: LanguageOption = "en",
     *,

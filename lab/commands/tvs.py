@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from lab.console import err, out, print_json
+from lab.console import err, print_json, say
 from lab.options import JsonOption, TraceOption, host_and_port, open_trace, read_certificate
 
 app = typer.Typer(help="Ask a Trust Verification Service about certificates.", no_args_is_help=True)
@@ -49,7 +49,7 @@ def verify(
         except TvsUnreachable as error:
             if as_json:
                 print_json({"server": server, "reachable": False, "reason": str(error)})
-            err.print(f"ucmsim: {error}", markup=False)
+            err.print(f"ucmsim: {error}")
             raise typer.Exit(4) from error
     known_roles = {int(function) for function in Function}
     roles = [Function(role).name if role in known_roles else str(role) for role in answer.roles]
@@ -58,7 +58,8 @@ def verify(
             {"server": server, "reachable": True, "valid": answer.trusted, "roles": roles, "ttl_s": answer.ttl_s}
         )
     elif answer.trusted:
-        out.print(f"valid: {asked.subject}\nroles: {', '.join(roles)}\nTTL: {answer.ttl_s} s", markup=False)
+        for line in (f"valid: {asked.subject}", f"roles: {', '.join(roles)}", f"TTL: {answer.ttl_s} s"):
+            say(line)
     else:
-        out.print(f"invalid: {asked.subject} is not known to {server}", markup=False)
+        say(f"invalid: {asked.subject} is not known to {server}")
     raise typer.Exit(0 if answer.trusted else 1)

@@ -7,13 +7,27 @@ import contextlib
 import json
 import os
 import signal
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lab.console import err, out, print_json
-from lab.options import DEFAULT_STATE, ConfigOption, StateOption, TraceOption, host_and_port, open_trace
+from lab.console import err, out, print_json, say
+from lab.openfiles import raise_open_file_limit
+from lab.options import (
+    DEFAULT_STATE,
+    AnyPortsOption,
+    ConfigOption,
+    JsonOption,
+    StateOption,
+    TraceOption,
+    host_and_port,
+    open_trace,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
 
 ReadyOption = Annotated[
     Path | None, typer.Option("--ready-file", help="Written as JSON when all is up, removed at the end.")
@@ -23,15 +37,29 @@ OffsetOption = Annotated[
 ]
 
 
+@dataclass(frozen=True, slots=True)
+class _Ports:
+    """What the command line says about ports."""
+
+    offset: int | None
+    any_free: bool
+
+    def __post_init__(self) -> None:
+        if self.any_free and self.offset is not None:
+            raise typer.BadParameter("--any-ports leaves nothing to move with --port-offset; give one of them")
+
+
 def up(
     config: ConfigOption = None,
     state: StateOption = DEFAULT_STATE,
     ready_file: ReadyOption = None,
     port_offset: OffsetOption = None,
     trace: TraceOption = None,
+    *,
+    any_ports: AnyPortsOption = False,
 ) -> None:
     """Run the configured clusters until Ctrl-C, and show what listens where."""
-    asyncio.run(_run(config, state, None, ready_file, port_offset, trace))
+    asyncio.run(_run(config, state, None, ready_file, _Ports(port_offset, any_ports), trace))
 
 
 def node(
@@ -41,9 +69,14 @@ def node(
     ready_file: ReadyOption = None,
     port_offset: OffsetOption = None,
     trace: TraceOption = None,
+    *,
+    any_ports: AnyPortsOption = False,
 ) -> None:
-    """Run one node of a cluster; the others run elsewhere on the same state folder."""
-    asyncio.run(_run(config, state, name, ready_file, port_offset, trace))
+    """Run one node of a cluster; the others run elsewhere on the same state folder.
+
+    With --any-ports the nodes learn each other's ports through files in that folder.
+    """
+    asyncio.run(_run(config, state, name, ready_file, _Ports(port_offset, any_ports), trace))
 
 
 async def _run(
@@ -51,39 +84,59 @@ async def _run(
     state: Path,
     only: str | None,
     ready_file: Path | None,
-    port_offset: int | None,
+    ports: _Ports,
     trace_path: Path | None,
 ) -> None:
     from cluster.config import load_config
     from lab.laboratory import Laboratory, write_atomically
-    from lab.ports import plan_ports
+    from lab.ports import any_free_ports, plan_ports
     from lab.tables import listening_table
 
+    raise_open_file_limit()
     config = load_config(config_path, os.environ)
-    if port_offset is not None:
-        config = config.model_copy(update={"lab": config.lab.model_copy(update={"port_offset": port_offset})})
-    plan = plan_ports(config, only)
+    if ports.offset is not None:
+        config = config.model_copy(update={"lab": config.lab.model_copy(update={"port_offset": ports.offset})})
+    plan = any_free_ports(config, only) if ports.any_free else plan_ports(config, only)
     for note in plan.notes:
-        err.print(f"[yellow]note:[/] {note}")
+        err.print(f"note: {note}", style="yellow")
+    if ready_file is not None:
+        _remove(ready_file)  # of a process that was killed
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopping.set)
     with open_trace(trace_path) as trace:
-        async with Laboratory(plan, state, only=only, trace=trace, say=lambda text: err.print(f"… {text}")) as lab:
-            ports_file = lab.write_ports_file()
-            out.print(listening_table(lab.listeners()))
-            for warning in lab.warnings():
-                err.print(f"[yellow]warning:[/] {warning}")
-            out.print(f"State is kept in {state}/, ports are written to {ports_file}. Stop with Ctrl-C.")
+        laboratory = Laboratory(plan, state, only=only, trace=trace, say=lambda text: err.print(f"… {text}"))
+        async with contextlib.AsyncExitStack() as stack:
+            if not await _started(stack.enter_async_context(laboratory), stopping):
+                err.print("… stopped before everything was up")
+                return
+            ports_file = laboratory.write_ports_file()
+            stack.callback(_remove, ports_file)
+            out.print(listening_table(laboratory.listeners()))
+            for warning in laboratory.warnings():
+                err.print(f"warning: {warning}", style="yellow")
+            say(f"State is kept in {state}/, ports are written to {ports_file}. Stop with Ctrl-C.")
             if ready_file is not None:
-                write_atomically(ready_file, json.dumps(lab.as_json(), indent=2) + "\n")
-            try:
-                await stopping.wait()
-            finally:
-                if ready_file is not None:
-                    _remove(ready_file)
+                write_atomically(ready_file, json.dumps(laboratory.as_json(), indent=2) + "\n")
+                stack.callback(_remove, ready_file)
+            await stopping.wait()
             err.print("… stopping")
+
+
+async def _started(start: Coroutine[object, object, object], stopping: asyncio.Event) -> bool:
+    """Waits until everything is up; False when a signal came first and the start was given up."""
+    starting, stopped = asyncio.ensure_future(start), asyncio.ensure_future(stopping.wait())
+    try:
+        await asyncio.wait({starting, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if not starting.done():
+            starting.cancel()
+        await starting
+    except asyncio.CancelledError:
+        return False
+    finally:
+        stopped.cancel()
+    return True
 
 
 def _remove(path: Path) -> None:
@@ -96,7 +149,7 @@ def health(
         str, typer.Argument(help="HOST[:PORT] of a node's configuration server (HTTP, 6970).")
     ] = "127.0.0.1",
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Ask a node for its file list: exit 0 when it answers, 4 when it does not. For container health checks."""
     from http.client import HTTPConnection, HTTPException
@@ -107,14 +160,16 @@ def health(
         connection.request("GET", "/ConfigFileCacheList.txt")
         status: int | None = connection.getresponse().status
         problem = None if status == 200 else f"answered {status}"
-    except (OSError, HTTPException) as error:
-        status, problem = None, str(error)
+    except OSError as error:
+        status, problem = None, error.strerror or str(error)
+    except HTTPException as error:
+        status, problem = None, f"no HTTP answer: {error!r}"
     finally:
         connection.close()
     if as_json:
         print_json({"host": address, "port": port, "healthy": problem is None, "problem": problem})
     elif problem is None:
-        out.print(f"{address}:{port} is up")
+        say(f"{address}:{port} is up")
     else:
         err.print(f"ucmsim: {address}:{port} is not up: {problem}")
     raise typer.Exit(0 if problem is None else 1 if status else 4)

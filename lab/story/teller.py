@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from rich.markup import escape
 from rich.padding import Padding
+from rich.text import Text as Styled
 
 from lab.reports import decision_table, mark
 from lab.story.text import Text
@@ -91,7 +91,7 @@ def as_json(told: Sequence[Told]) -> dict[str, object]:
 
 def _open(console: Console, number: int, scene: Scene, language: Language) -> None:
     console.print()
-    console.rule(f"[bold]{number}. {escape(scene.title.of(language))}[/]", align="left")
+    console.rule(Styled(f"{number}. {scene.title.of(language)}", style="bold"), align="left")
     console.print(scene.happens.of(language), style="italic")
 
 
@@ -104,8 +104,8 @@ def _close(console: Console, told: Told, language: Language) -> None:
     console.print(Padding(table, (0, 0, 0, 2)))
     screen = [message.text for message in told.played.status_messages]
     if screen:
-        console.print(f"  {_SCREEN.of(language)} {' | '.join(screen)}", markup=False)
+        console.print(f"  {_SCREEN.of(language)} {' | '.join(screen)}")
     if not told.as_expected:
         expected = ", ".join(f"{item.what}: {item.reason.value}" for item in told.scene.expected)
-        console.print(f"  {_UNEXPECTED.of(language, expected=expected)}", style="bold red", markup=False)
-    console.print(f"  → {told.scene.means.of(language)}", markup=False)
+        console.print(f"  {_UNEXPECTED.of(language, expected=expected)}", style="bold red")
+    console.print(f"  → {told.scene.means.of(language)}")

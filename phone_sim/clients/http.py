@@ -116,13 +116,13 @@ async def _connect(
         if tls is not None:
             async with asyncio.timeout(limits.connect_s):
                 await writer.start_tls(tls.context, server_hostname=host)
-    except (TimeoutError, OSError) as error:
+    except (TimeoutError, OSError, UnicodeError) as error:  # the last: a host that cannot be a name, such as a..b
         if writer is not None:
             writer.transport.abort()
         if writer is not None and not isinstance(error, TimeoutError):
             reason = error.reason if isinstance(error, ssl.SSLError) else type(error).__name__
             raise TransferFailed(f"TLS with {where} failed: {reason}") from error
-        raise ServerUnreachable(f"{where} cannot be reached: {error or 'no answer in time'}") from error
+        raise ServerUnreachable(f"{where} cannot be reached: {str(error) or 'no answer in time'}") from error
     return reader, writer
 
 

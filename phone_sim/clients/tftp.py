@@ -131,6 +131,8 @@ async def fetch(host: str, port: int, name: str, *, timeout_s: float, trace: Tra
         transport, read = await loop.create_datagram_endpoint(lambda: _Read(address, name, where), sock=sock)
     except OSError as error:
         raise ServerUnreachable(f"{where} cannot be reached: {error.strerror or error}") from error
+    except UnicodeError as error:  # not even a name: a..b
+        raise ServerUnreachable(f"{where} cannot be reached: {error}") from error
     try:
         data = await asyncio.wait_for(read.done, timeout_s)
     except TimeoutError as error:

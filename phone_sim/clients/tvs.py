@@ -115,7 +115,7 @@ class TvsClient:
             server, begun = f"{host}:{port}", self._clock.monotonic()
             try:
                 answer = await self._ask_one(host, port, request)
-            except (OSError, TimeoutError, asyncio.IncompleteReadError, WireError) as error:
+            except (OSError, TimeoutError, asyncio.IncompleteReadError, WireError, UnicodeError) as error:
                 reason = _reason(error)
                 failures.append(f"{server} {reason}")
                 self._trace.emit("tvs_failed", server=server, reason=reason, duration_ms=self._since(begun))

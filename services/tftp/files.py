@@ -12,12 +12,14 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cluster.ctl import ctl_of
 from cluster.parameters import AUTO_REGISTRATION, FILE_SIGNATURE, read_bool, read_digest
 from cluster.phonefiles import default_config, phone_config
-from cluster.trustlists import ITL_FILE, build_itl
+from cluster.trustlists import build_itl
 from wire.errors import Refusal, WireError
 from wire.signedfile import decode_signed_file, sign_file
 from wire.signing import SigningKey
+from wire.trustlist import CTL_FILE, ITL_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +35,7 @@ MAX_STATIC_SIZE = 256 * 1024 * 1024
 """Bytes of a file in the TFTP directory; firmware images have up to about 150 MB."""
 _CACHE_ENTRIES = 20_000
 _NOT_FOUND, _ACCESS_VIOLATION = 1, 2
-_ITL_OF_DEVICE = re.compile(r"itlsep([0-9a-f]{12})\.tlv")
+_LIST_OF_DEVICE = re.compile(r"(ctl|itl)sep([0-9a-f]{12})\.tlv")
 _CONFIG_OF_DEVICE = re.compile(r"sep([0-9a-f]{12})\.cnf\.xml")
 _SIGNED = ".sgn"
 
@@ -85,7 +87,7 @@ class PhoneFiles:
         if folded == CACHE_LIST.lower() and transport != "tftp":
             return self._cache_list()
         snapshot, endpoints = self._view(), self._endpoints()
-        content = (snapshot.configured, snapshot.stamps, endpoints)
+        content = (snapshot.configured, snapshot.stamps, snapshot.files, endpoints)
         if content != self._cached_for:
             self._cache.clear()
             self._cached_for = content
@@ -103,10 +105,12 @@ class PhoneFiles:
         """A generated file; None when the name is none of those."""
         if name == ITL_FILE.lower():
             return build_itl(snapshot, self._node)
-        device_itl = _ITL_OF_DEVICE.fullmatch(name)
-        if device_itl:
-            self._device(snapshot, device_itl[1])
-            return build_itl(snapshot, self._node)
+        if name == CTL_FILE.lower():
+            return self._ctl(snapshot)
+        of_device = _LIST_OF_DEVICE.fullmatch(name)
+        if of_device:
+            self._device(snapshot, of_device[2])
+            return build_itl(snapshot, self._node) if of_device[1] == "itl" else self._ctl(snapshot)
         if name.endswith(_SIGNED):
             plain_name = name.removesuffix(_SIGNED)
             plain = self._plain(plain_name, snapshot, endpoints)
@@ -125,6 +129,12 @@ class PhoneFiles:
                 raise Refusal(_NOT_FOUND, "auto-registration is off")
             return default_config(snapshot, endpoints, self._models.models)
         return None
+
+    def _ctl(self, snapshot: ClusterSnapshot) -> bytes:
+        ctl = ctl_of(snapshot, self._node)
+        if ctl is None:
+            raise Refusal(_NOT_FOUND, "the cluster has no CTL")
+        return ctl
 
     def _device(self, snapshot: ClusterSnapshot, mac: str) -> Device:
         name = f"SEP{mac.upper()}"
@@ -182,7 +192,9 @@ class PhoneFiles:
         for name in names:
             data = self._plain(name.lower(), snapshot, endpoints) or b""
             lines.append(f"{name}{_SIGNED}\t{len(data)}\n")
-        return "".join([f"{ITL_FILE}\t{len(build_itl(snapshot, self._node))}\n", *lines]).encode()
+        ctl = ctl_of(snapshot, self._node)
+        lists = [f"{CTL_FILE}\t{len(ctl)}\n"] if ctl is not None else []
+        return "".join([*lists, f"{ITL_FILE}\t{len(build_itl(snapshot, self._node))}\n", *lines]).encode()
 
 
 def _checked(name: str) -> str:

@@ -1,8 +1,9 @@
 """What TVS answers: a request and a snapshot in, a response out. No socket, no clock.
 
-A certificate is trusted when the cluster owns it or one of its trust stores holds it. What it is trusted *for* follows
-from where it was found (`cluster.purposes`). One that is trusted for nothing that a phone asks about is answered as
-unknown, TVS certificates among them: no TVS vouches for another one, phones know them from their ITL.
+A certificate is trusted when the cluster owns it, one of its trust stores holds it, or its CTL lists it. What it is
+trusted *for* follows from where it was found (`cluster.purposes`). One that is trusted for nothing that a phone asks
+about is answered as unknown, TVS certificates among them: no TVS vouches for another one, phones know them from their
+ITL.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+from cluster.snapshot import lookup_key
 from wire.names import DistinguishedName
 from wire.tvs import QueryRequest, QueryResponse, Status, VerifyRequest, VerifyResponse
 
@@ -25,7 +27,8 @@ def answer(request: Request, snapshot: ClusterSnapshot) -> Response:
         WireError: the issuer of a query is no distinguished name.
     """
     if isinstance(request, VerifyRequest):
-        entry = _for_phones(snapshot.find_by_digest(hashlib.sha256(request.certificate).digest()))
+        digest = hashlib.sha256(request.certificate).digest()
+        entry = _for_phones(snapshot.find_by_digest(digest) or snapshot.ctl_entries.get(digest))
         if entry is None:
             return VerifyResponse(request.session, Status.UNKNOWN)
         return VerifyResponse(request.session, Status.TRUSTED, entry.roles, snapshot.ttl_s)
@@ -43,8 +46,9 @@ def describe(request: Request) -> str:
 
 
 def _signer(request: QueryRequest, snapshot: ClusterSnapshot) -> TrustEntry | None:
-    issuer = DistinguishedName.parse(request.issuer)
-    return snapshot.find_by_issuer_serial(issuer, int.from_bytes(request.serial, "big"))
+    issuer, serial = DistinguishedName.parse(request.issuer), int.from_bytes(request.serial, "big")
+    found = snapshot.find_by_issuer_serial(issuer, serial)
+    return found or snapshot.ctl_entries.get(lookup_key(issuer, serial))
 
 
 def _for_phones(entry: TrustEntry | None) -> TrustEntry | None:

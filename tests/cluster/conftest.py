@@ -6,13 +6,16 @@ import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from base.clock import Clock
-from base.trace import Trace
 from cluster.store import ClusterStore
 from lab.laboratory import database_path
+
+if TYPE_CHECKING:
+    from base.clock import Clock
+    from base.trace import Trace
 
 StoreMaker = Callable[..., Awaitable[ClusterStore]]
 StateMaker = Callable[..., Awaitable[Path]]

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
-from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -20,6 +18,10 @@ from cryptography.x509.oid import NameOID
 from cluster.config import parse_config
 from cluster.definition import ClusterDefinition
 from wire.certificates import Certificate
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
 
 RELEASES = ("8.6", "10.5", "11.5", "12.5", "14")
 NODES = ("alpha-pub", "alpha-sub1")
@@ -74,7 +76,14 @@ def stranger(
     return Certificate.from_der(certificate.public_bytes(Encoding.DER))
 
 
-def sql(path: Path, statement: str, *values: object) -> list[Any]:
+def sql(path: Path, statement: str, *values: object) -> list[dict[str, Any]]:
     """Runs one statement on a state database behind the store's back."""
     with closing(sqlite3.connect(path, timeout=10)) as connection, connection:
-        return connection.execute(statement, values).fetchall()
+        connection.row_factory = sqlite3.Row
+        return [dict(row) for row in connection.execute(statement, values)]
+
+
+def sql_many(path: Path, statement: str, rows: Sequence[dict[str, Any]]) -> None:
+    """The same for one statement and many rows."""
+    with closing(sqlite3.connect(path, timeout=10)) as connection, connection:
+        connection.executemany(statement, rows)

@@ -69,7 +69,7 @@ def test_a_repeated_key_is_a_mistake() -> None:
             ("release: 12.5", "parameters: {TFTP File Signature Algorithm: MD5}"),
             "cannot be 'MD5'; it takes SHA-1 or SHA-512",
         ),
-        (("release: 12.5", "parameters: {Cluster Security Mode: 1}"), "the mode is changed by the cluster itself"),
+        (("release: 12.5", "parameters: {Cluster Security Mode: 1}"), "the mode is changed by a command"),
     ],
 )
 def test_contradictions_are_named(change: tuple[str, str], message: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import pytest
 from cryptography import x509
@@ -14,11 +15,13 @@ from base.clock import ManualClock
 from cluster.issuing import common_name, issue, issue_all
 from cluster.purposes import PURPOSES, TRUST_STORES, Purpose
 from cluster.releases import RELEASES as RELEASE_TABLE
-from cluster.snapshot import OwnCertificate
-from cluster.store import ClusterStore
-from tests.cluster.conftest import StoreMaker
 from tests.cluster.material import RELEASES, WHEN, changed, definition
 from wire.trustlist import Function
+
+if TYPE_CHECKING:
+    from cluster.snapshot import OwnCertificate
+    from cluster.store import ClusterStore
+    from tests.cluster.conftest import StoreMaker
 
 EVERYWHERE = {Purpose.CALLMANAGER, Purpose.TVS, Purpose.TOMCAT, Purpose.IPSEC}
 ELLIPTIC = {Purpose.CALLMANAGER_ECDSA, Purpose.TOMCAT_ECDSA}
@@ -100,9 +103,7 @@ async def test_serial_numbers_have_sixteen_bytes_and_are_all_different(release: 
     assert len({item.certificate.serial for item in own}) == len(own)
 
 
-@pytest.mark.parametrize(
-    ("release", "years"), [("10.5", 5), ("11.5", 5), ("12.5", 20), ("14", 20)], ids=lambda value: str(value)
-)
+@pytest.mark.parametrize(("release", "years"), [("10.5", 5), ("11.5", 5), ("12.5", 20), ("14", 20)], ids=str)
 async def test_certificates_are_valid_five_years_and_itlrecovery_longer(
     release: str, years: int, open_store: StoreMaker
 ) -> None:
