@@ -1,0 +1,3 @@
+import pytest
+@pytest.fixture
+def exported_recovery() -> None: ...
