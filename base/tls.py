@@ -12,11 +12,22 @@ import ssl
 from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import SignatureAlgorithmOID
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from base.identity import Identity
+    from wire.certificates import Certificate
+
+_STRONG_RSA = 2048
+_WEAK_SIGNATURES = frozenset(
+    {
+        SignatureAlgorithmOID.RSA_WITH_SHA1,
+        SignatureAlgorithmOID.ECDSA_WITH_SHA1,
+        SignatureAlgorithmOID.RSA_WITH_MD5,
+    }
+)
 
 
 def server_context(
@@ -28,14 +39,18 @@ def server_context(
 ) -> ssl.SSLContext:
     """A server's context; with an RSA and an EC identity OpenSSL picks by what the client offers.
 
+    OpenSSL's security level would refuse to show short RSA keys and SHA-1 signatures, which UCM may have: with one of
+    them the level drops to 0, as it does for old TLS versions.
+
     Args:
         identities: at most one for each key type.
-        minimum: lowest version accepted; below TLS 1.2 the security level drops to 0, as old phones need.
+        minimum: lowest version accepted; below TLS 1.2 old phones are meant.
         maximum: highest version offered.
         ciphers: OpenSSL cipher string for TLS 1.2 and below; the library's default when None.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    _set_versions(context, minimum, maximum, ciphers)
+    weak = any(_is_weak(shown) for identity in identities for shown in (identity.certificate, *identity.chain))
+    _set_versions(context, minimum, maximum, ciphers, weak=weak)
     for identity in identities:
         _load(context, identity)
     return context
@@ -59,17 +74,22 @@ def client_context(
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    _set_versions(context, minimum, maximum, ciphers)
+    weak = identity is not None and any(_is_weak(shown) for shown in (identity.certificate, *identity.chain))
+    _set_versions(context, minimum, maximum, ciphers, weak=weak)
     if identity is not None:
         _load(context, identity)
     return context
 
 
+def _is_weak(certificate: Certificate) -> bool:
+    short = certificate.is_rsa and certificate.public_key.key_size < _STRONG_RSA
+    return short or certificate.x509.signature_algorithm_oid in _WEAK_SIGNATURES
+
+
 def _set_versions(
-    context: ssl.SSLContext, minimum: ssl.TLSVersion, maximum: ssl.TLSVersion, ciphers: str | None
+    context: ssl.SSLContext, minimum: ssl.TLSVersion, maximum: ssl.TLSVersion, ciphers: str | None, *, weak: bool
 ) -> None:
-    legacy = minimum < ssl.TLSVersion.TLSv1_2
-    if legacy:
+    if weak or minimum < ssl.TLSVersion.TLSv1_2:
         ciphers = (ciphers or "DEFAULT") + ":@SECLEVEL=0"
     if ciphers is not None:
         context.set_ciphers(ciphers)

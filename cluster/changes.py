@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
+    from sqlalchemy import ColumnElement
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from cluster.definition import ClusterDefinition
@@ -179,12 +180,20 @@ async def put_own(transaction: Transaction, issued: Iterable[Issued]) -> None:
 async def replace_trust(transaction: Transaction, store: str, certificate: Certificate, description: str) -> None:
     """Puts a certificate into a trust store in place of those of the same common name; a store holds one of each."""
     table = schema.trust_certificate
-    where = (table.c.store == store, table.c.common_name == certificate.subject.common_name)
+    where = same_name(store, certificate)
     old = [row.sha256 for row in await transaction.connection.execute(select(table.c.sha256).where(*where))]
     if old:
         await transaction.connection.execute(delete(table).where(*where))
         await note_touched(transaction, old)
     await add_trust(transaction, store, [certificate], description)
+
+
+def same_name(store: str, certificate: Certificate) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Which rows of a trust store have the certificate's common name; its whole subject when it has none (ours)."""
+    table, subject = schema.trust_certificate, certificate.subject
+    if subject.common_name:
+        return table.c.store == store, table.c.common_name == subject.common_name
+    return table.c.store == store, table.c.subject_key == name_key(subject)
 
 
 def key_pem(private_key: PrivateKey) -> bytes:

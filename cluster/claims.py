@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _LOOKS = 100
-"""How often a lock is tried that is not a node's but of someone who looks whether it is; each look takes microseconds."""
+"""How often a lock is tried that no node has, only someone who looks whether one does; a look takes microseconds."""
 
 
 class NodeClaim:

@@ -7,9 +7,9 @@ the models here and in `cluster.definition`, and by `cluster.consistency`.
 from __future__ import annotations
 
 from importlib.resources import files
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from cluster.configtext import Document
 from cluster.consistency import contradictions, contradictions_between
@@ -28,6 +28,24 @@ if TYPE_CHECKING:
 MAX_CONFIG_SIZE = 8 * 1024 * 1024
 
 
+def _ordered(ports: tuple[int, int]) -> tuple[int, int]:
+    if ports[0] > ports[1]:
+        raise ValueError("the lowest port comes first, then the highest")
+    return ports
+
+
+Port = Annotated[int, Field(ge=1, le=65_535)]
+
+
+class Administrator(BaseModel):
+    """The account of every node's command line. The default password is a laboratory's, known to everybody."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,31}$")] = "admin"
+    password: Annotated[SecretStr, Field(min_length=1, max_length=256)] = SecretStr("ucmsim")
+
+
 class LabSettings(BaseModel):
     """How the laboratory runs, apart from what the clusters are.
 
@@ -35,19 +53,15 @@ class LabSettings(BaseModel):
         port_offset: added to every port number; 0 gives the real ones.
         single_port: TFTP answers from its listening port (RFC 1350 wants a new one; NAT and firewalls may not).
         tftp_ports: range of ports for TFTP transfers, lowest and highest; any free port when absent.
+        administrator: who may log in to the command line.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     port_offset: Annotated[int, Field(ge=0, le=50_000)] = 0
     single_port: bool = False
-    tftp_ports: tuple[Annotated[int, Field(ge=1, le=65_535)], Annotated[int, Field(ge=1, le=65_535)]] | None = None
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.tftp_ports and self.tftp_ports[0] > self.tftp_ports[1]:
-            raise ValueError("tftp_ports is lowest, highest")
-        return self
+    tftp_ports: Annotated[tuple[Port, Port], AfterValidator(_ordered)] | None = None
+    administrator: Administrator = Administrator()
 
 
 class LabConfig(BaseModel):
@@ -139,12 +153,34 @@ def _own_mistakes(found: list[ErrorDetails]) -> Iterator[ErrorDetails]:
             yield item
 
 
+_MESSAGES = {
+    "extra_forbidden": "this key is not known here",
+    "missing": "this key is required",
+    "bool_parsing": "{input!r} is neither true nor false",
+    "int_parsing": "{input!r} is no whole number",
+    "greater_than_equal": "{input} is less than {ge}",
+    "less_than_equal": "{input} is more than {le}",
+    "string_type": "is text, not {kind}",
+    "string_too_short": "has at least {min_length} character(s)",
+    "string_too_long": "has at most {max_length} characters",
+    "string_pattern_mismatch": "{input!r} does not look like {pattern}",
+    "tuple_type": "is a list, not {kind}",
+    "too_short": "has at least {min_length} item(s)",
+    "too_long": "has at most {max_length} items, not {actual_length}",
+    "dict_type": "has keys of its own, it is not {kind}",
+    "model_type": "has keys of its own, it is not {kind}",
+}
+"""What the validator's kinds of mistake are called in a configuration; its own words serve for others."""
+
+_KINDS = {dict: "keys", list: "a list", str: "text", type(None): "nothing"}
+
+
 def _message(item: ErrorDetails) -> str:
-    if item["type"] == "extra_forbidden":
-        return "this key is not known here"
-    if item["type"] == "missing":
-        return "this key is required"
-    return item["msg"].removeprefix("Value error, ")
+    found = _MESSAGES.get(item["type"])
+    if found is None:
+        return item["msg"].removeprefix("Value error, ")
+    kind = _KINDS.get(type(item["input"]), "that")
+    return found.format(**{"input": item["input"], "kind": kind, **item.get("ctx", {})})
 
 
 def _order(problem: Problem) -> tuple[str, int]:

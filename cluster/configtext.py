@@ -85,7 +85,7 @@ class Document:
             return self._mapping(node, location)
         if isinstance(node, yaml.SequenceNode):
             return [self._value(item, (*location, index)) for index, item in enumerate(node.value)]
-        if isinstance(node, yaml.ScalarNode) and node.style is None and node.value in {"", "~", "null"}:
+        if isinstance(node, yaml.ScalarNode) and not node.style and node.value in {"", "~", "null"}:
             return None
         return str(node.value)
 

@@ -58,7 +58,7 @@ def contradictions(cluster: Mapping[str, object]) -> Iterator[Contradiction]:
     nodes = list(_mappings(cluster.get("nodes")))
     groups = list(_mappings(cluster.get("callmanager_groups")))
     yield from _nodes(nodes)
-    yield from _groups(groups, [str(node.get("name")) for _, node in nodes])
+    yield from _groups(groups, [str(node["name"]) for _, node in nodes if isinstance(node.get("name"), str)])
     known = {str(group.get("name")) for _, group in groups} or {DEFAULT_GROUP}
     yield from _devices(list(_mappings(cluster.get("devices"))), known)
     yield from _parameters(cluster.get("parameters"))

@@ -6,8 +6,11 @@ first query on, writers queue up at its start, and a connection never outlives t
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import os
-from typing import TYPE_CHECKING, Any
+import sqlite3
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 from sqlalchemy import URL, event
@@ -17,9 +20,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from wire.errors import OperatorError
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
     from pathlib import Path
 
     from sqlalchemy import Connection
+
+_Result = TypeVar("_Result")
 
 LOCK_TIMEOUT_S = 60.0
 """How long a writer waits for another process's transaction; the longest one is a big cluster's installation."""
@@ -37,6 +43,7 @@ def open_sqlite(path: Path) -> AsyncEngine:
     Raises:
         OperatorError: the folder or file cannot be made.
     """
+    path = path.absolute()  # the working folder may change
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -44,12 +51,18 @@ def open_sqlite(path: Path) -> AsyncEngine:
         path.chmod(0o600)
     except OSError as error:
         raise OperatorError(f"cannot keep state in {path.parent}: {error.strerror}") from error
-    address = f"file:{quote(str(path.absolute()))}"
+    logging.getLogger("aiosqlite").setLevel(logging.INFO)  # its debugging messages quote every value, keys included
+    address = f"file:{quote(str(path))}"
     engine = create_async_engine(
         URL.create("sqlite+aiosqlite", database=address, query={"mode": "rw", "uri": "true"}),
         connect_args={"timeout": LOCK_TIMEOUT_S},
         hide_parameters=True,  # of a failed statement: a private key may be among them
     )
+
+    @event.listens_for(engine.sync_engine, "do_connect")
+    def _only_to_what_is_there(*_details: object) -> None:
+        if not path.is_file():  # the driver would say so, too, and leave a thread behind that fails at the end
+            raise sqlite3.OperationalError("unable to open database file")
 
     @event.listens_for(engine.sync_engine, "connect")
     def _configure(connection: Any, record: Any) -> None:
@@ -72,6 +85,22 @@ def open_sqlite(path: Path) -> AsyncEngine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
     return engine
+
+
+async def to_its_end(work: Coroutine[Any, Any, _Result]) -> _Result:
+    """Awaits `work`, and lets it finish before the caller's cancellation goes on.
+
+    A statement that is given up half-way keeps its connection, and a writer's lock on the database, for nobody knows
+    how long: until then every other process waits in vain.
+    """
+    task = asyncio.create_task(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()  # the caller wants to know nothing of it any more
+        raise
 
 
 def reason(error: SQLAlchemyError) -> str:

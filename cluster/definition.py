@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 _DOMAIN = re.compile(rf"(?=.{{1,189}}$){_HOST.pattern}(?:\.{_HOST.pattern})*")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _NAMESPACE = uuid.UUID("6f0d7c1e-6f2a-5a0e-9c1b-0c7a4a1b2c3d")
+
+MAX_LINES = 255
+"""Line buttons that a phone's configuration can number."""
 
 CONTRADICTION = "contradiction"
 """Type of the validation error for what a definition says against itself."""
@@ -49,8 +52,8 @@ def _domain(text: str) -> str:
 
 
 def _printable(text: str) -> str:
-    if _CONTROL.search(text):
-        raise ValueError(f"{text!r} has a control character")
+    if _UNPRINTABLE.search(text):
+        raise ValueError(f"{text!r} has a character that cannot be printed")
     return text
 
 
@@ -132,7 +135,7 @@ class Device(Model):
     description: Text = ""
     device_pool: Text = "Default"
     callmanager_group: Text = DEFAULT_GROUP
-    lines: tuple[Line, ...] = ()
+    lines: Annotated[tuple[Line, ...], Field(max_length=MAX_LINES)] = ()
 
     @property
     def name(self) -> str:
@@ -144,7 +147,7 @@ class PhoneService(Model):
     """An entry of the phone's service menu."""
 
     name: Text
-    url: Annotated[str, Field(max_length=255, pattern=r"^(https?://|Application:)"), AfterValidator(_printable)]
+    url: Annotated[str, Field(max_length=255, pattern=r"^(https?://|Application:)[!-~]+$")]
 
 
 class ClusterDefinition(Model):

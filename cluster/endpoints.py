@@ -23,6 +23,7 @@ class Ports:
     sip: int = 5060
     secured_sip: int = 5061
     capf: int = 3804
+    ssh: int = 22
 
     @classmethod
     def moved(cls, offset: int) -> Ports:
@@ -32,7 +33,7 @@ class Ports:
     @classmethod
     def any_free(cls) -> Ports:
         """Every port of the services that exist left to the system; SIP and CAPF keep their numbers."""
-        return cls(tftp=0, http=0, https=0, https_tomcat=0, tvs=0, web=0, secure_web=0)
+        return cls(tftp=0, http=0, https=0, https_tomcat=0, tvs=0, web=0, secure_web=0, ssh=0)
 
 
 @dataclass(frozen=True, slots=True)

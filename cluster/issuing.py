@@ -39,7 +39,8 @@ DIGESTS: dict[str, type[_Digest]] = {
     "SHA512": hashes.SHA512,
 }
 """UCM's name -> digest of a certificate's signature."""
-_COMMON_NAME_LIMIT = 64
+COMMON_NAME_LIMIT = 64
+"""Characters, in X.509."""
 _UPGRADE_YEARS = 5
 
 
@@ -82,7 +83,7 @@ def common_name(definition: ClusterDefinition, node: NodeDefinition, purpose: Pu
 
     X.509 allows 64 characters; what a long host name has beyond them is cut off (ours).
     """
-    return _full_common_name(definition, node, purpose)[:_COMMON_NAME_LIMIT]
+    return _full_common_name(definition, node, purpose)[:COMMON_NAME_LIMIT]
 
 
 def _full_common_name(definition: ClusterDefinition, node: NodeDefinition, purpose: Purpose) -> str:

@@ -26,7 +26,7 @@ TVS_TTL = "TVS Certificate Cache Time"
 AUTO_REGISTRATION = "Auto-registration"
 CONTACT_SEARCH_URL = "Secure Contact Search URL"
 
-_URL = re.compile(r"(?=.{1,255}$)(https?://|Application:)[^\s\x00-\x1f\x7f]+")
+_URL = re.compile(r"(?=.{1,255}$)(https?://|Application:)[!-~]+")
 _DIGESTS = {"SHA-1": DigestAlgorithm.SHA1, "SHA-512": DigestAlgorithm.SHA512}
 
 

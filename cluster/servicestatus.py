@@ -51,10 +51,13 @@ async def note_observed(store: ClusterStore, node: str, observed: Mapping[str, O
         {"node": node, "name": name, "state": it.state.value, "starts": it.starts, "detail": it.detail, "at": at}
         for name, it in observed.items()
     ]
+
+    async def write(connection: AsyncConnection) -> None:
+        await connection.execute(delete(table).where(table.c.node == node, table.c.name.in_(list(observed))))
+        await connection.execute(insert(table), rows)
+
     if rows:
-        async with store.noting() as connection:
-            await connection.execute(delete(table).where(table.c.node == node, table.c.name.in_(list(observed))))
-            await connection.execute(insert(table), rows)
+        await store.note(write)
 
 
 async def forget_observed(store: ClusterStore, nodes: Iterable[str]) -> None:
@@ -64,5 +67,8 @@ async def forget_observed(store: ClusterStore, nodes: Iterable[str]) -> None:
         OperatorError: the database refuses.
     """
     table = schema.service_status
-    async with store.noting() as connection:
+
+    async def write(connection: AsyncConnection) -> None:
         await connection.execute(delete(table).where(table.c.node.in_(list(nodes))))
+
+    await store.note(write)

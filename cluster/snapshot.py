@@ -138,6 +138,11 @@ class ServiceState:
     stopped: bool = False
     starts: int = 0
 
+    @property
+    def runs(self) -> bool:
+        """Whether it shall run."""
+        return self.activated and not self.stopped
+
 
 @dataclass(frozen=True, slots=True)
 class TrustEntry:

@@ -13,7 +13,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy import insert
 from sqlalchemy.exc import SQLAlchemyError
@@ -24,7 +25,7 @@ from cluster import changes, schema
 from cluster.audit import SYSTEM, Actor, AuditEntry, read_audit
 from cluster.changes import Transaction
 from cluster.claims import is_claimed
-from cluster.database import WRITING, open_sqlite, reason
+from cluster.database import WRITING, open_sqlite, reason, to_its_end
 from cluster.layout import prepare
 from cluster.loading import load_snapshot
 from cluster.parameters import check_parameter
@@ -32,9 +33,8 @@ from cluster.purposes import TRUST_STORES
 from wire.errors import OperatorError, Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
     from datetime import datetime
-    from pathlib import Path
 
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from wire.certificates import Certificate
 
 log = logging.getLogger("ucmsim.store")
+
+_Result = TypeVar("_Result")
 
 
 class ClusterStore:
@@ -70,7 +72,7 @@ class ClusterStore:
         """
         store = cls(open_sqlite(path), str(path), clock or SystemClock(), trace or Trace())
         try:
-            await store._prepare()
+            await to_its_end(store._prepare())
             await store.refresh()
         except BaseException:
             await store.close()
@@ -192,6 +194,9 @@ class ClusterStore:
         Raises:
             OperatorError: the database refuses the change; nothing is altered.
         """
+        await to_its_end(self._apply(what, change, actor))
+
+    async def _apply(self, what: str, change: Change, actor: Actor) -> None:
         async with self._lock:
             try:
                 async with self._writing.connect() as connection, connection.begin() as transaction:
@@ -238,6 +243,9 @@ class ClusterStore:
         Raises:
             OperatorError: the database cannot be read; the last snapshot stays.
         """
+        return await to_its_end(self._refresh())
+
+    async def _refresh(self) -> bool:
         async with self._lock:
             try:
                 async with self._engine.connect() as connection:
@@ -255,32 +263,37 @@ class ClusterStore:
         Raises:
             OperatorError: the database cannot be read.
         """
-        async with self.reading() as connection:
-            return await read_audit(connection, limit)
+        return await self.look(lambda connection: read_audit(connection, limit))
 
-    @contextlib.asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction for looking at what no snapshot holds.
+    async def look(self, work: Callable[[AsyncConnection], Awaitable[_Result]]) -> _Result:
+        """Runs `work` in a transaction, to look at what no snapshot holds.
 
         Raises:
             OperatorError: the database cannot be read.
         """
-        try:
+
+        async def whole() -> _Result:
             async with self._engine.connect() as connection:
-                yield connection
+                return await work(connection)
+
+        try:
+            return await to_its_end(whole())
         except SQLAlchemyError as error:
             raise OperatorError(f"cannot read the state database {self._where}: {reason(error)}") from error
 
-    @contextlib.asynccontextmanager
-    async def noting(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction for what is no part of the cluster's state: it gets no revision and nobody is told.
+    async def note(self, work: Callable[[AsyncConnection], Awaitable[None]]) -> None:
+        """Runs `work` in a transaction that is no change of the cluster's state: no revision, and nobody is told.
 
         Raises:
             OperatorError: the database refuses it.
         """
-        try:
+
+        async def whole() -> None:
             async with self._lock, self._writing.begin() as connection:
-                yield connection
+                await work(connection)
+
+        try:
+            await to_its_end(whole())
         except SQLAlchemyError as error:
             raise OperatorError(f"database {self._where} refuses a note: {reason(error)}") from error
 

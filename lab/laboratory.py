@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import tempfile
 from dataclasses import asdict, dataclass, field
@@ -12,9 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from base.trace import Trace
+from cluster.claims import NodeClaim
+from cluster.servicestatus import forget_observed
 from cluster.store import ClusterStore
 from cluster.trustlists import size_warning
-from lab.claims import NodeClaim
 from lab.neighbours import Neighbours, ports_file
 from services.node import EndpointBook, Node
 from services.tftp.service import TftpOptions
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from cluster.endpoints import Endpoints
     from lab.ports import PortPlan
     from services.service import Listener
+
+log = logging.getLogger("ucmsim.lab")
 
 DATABASE = "cluster.sqlite"
 
@@ -70,6 +74,7 @@ class Laboratory:
         self._book = EndpointBook(plan.endpoints.default)
         self._book.endpoints = plan.endpoints
         self._claims = contextlib.ExitStack()
+        self._ports_written = False
         self._neighbours: asyncio.Task[None] | None = None
         self.clusters: dict[str, RunningCluster] = {}
 
@@ -123,13 +128,22 @@ class Laboratory:
         cluster = self.clusters[definition.name] = RunningCluster(store)
         for node_definition in chosen:
             self._claims.enter_context(NodeClaim(path.parent, node_definition.name))
+        await forget_observed(store, [node_definition.name for node_definition in chosen])
         if not store.installed:
             self._say(f"installing cluster {definition.name}: making its certificates")
         await store.install(definition)
         store.watch()
         for node_definition in chosen:
             self._say(f"starting {node_definition.name}")
-            node = Node(node_definition, store, self._book, self._trace, options)
+            node = Node(
+                node_definition,
+                store,
+                self._book,
+                self._trace,
+                options,
+                self._relisted,
+                administrator=settings.administrator,
+            )
             await node.start()
             cluster.nodes[node_definition.name] = node
 
@@ -164,16 +178,26 @@ class Laboratory:
 
     def warnings(self) -> list[str]:
         """What the operator should know about the clusters as they are."""
-        found = [
-            size_warning(cluster.store.snapshot, name) for cluster in self.clusters.values() for name in cluster.nodes
-        ]
+        found = []
+        for cluster in self.clusters.values():
+            for name, node in cluster.nodes.items():
+                found.append(size_warning(cluster.store.snapshot, name))
+                found += [f"{service} is deactivated on {name}" for service in node.deactivated()]
         return [warning for warning in found if warning is not None]
 
     def write_ports_file(self) -> Path:
         """Writes what listens where as JSON into the state folder; one file for each process when it runs one node."""
         path = ports_file(self.state, self._only)
         write_atomically(path, json.dumps(self.as_json(), indent=2) + "\n")
+        self._ports_written = True
         return path
+
+    def _relisted(self) -> None:
+        if self._ports_written:
+            try:
+                self.write_ports_file()
+            except OperatorError as error:
+                log.warning("%s", error)
 
     def as_json(self) -> dict[str, object]:
         """What runs: process id, notes, listeners."""

@@ -1,7 +1,8 @@
 """An aiohttp listener that a slow or silent client cannot hold: used by the configuration server and by Tomcat.
 
-A connection has a fixed time to shake hands and, whenever no request is being answered, a fixed time to send a whole
-one. Connections over the limit are closed as they come in.
+A connection has a fixed time to shake hands, a fixed time to send a whole request whenever none is being answered, and
+a fixed time to take the answer. Connections over the limit are closed as they come in. What is not HTTP is answered
+with a bare 400 and hung up on.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aiohttp import web
+from aiohttp.abc import AbstractAccessLogger
+from aiohttp.http_exceptions import HttpProcessingError
 
 from services.binding import binding_error
 from services.service import Listener
@@ -25,6 +28,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("ucmsim.http")
 
+_CLEANUP_S = 1.0
+_BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nContent-length: 0\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n"
+
 
 @dataclass(frozen=True, slots=True)
 class HttpLimits:
@@ -34,7 +40,7 @@ class HttpLimits:
         connections: at once; the observed server reports 2500.
         idle_s: a connection without a request; about 5 s observed.
         handshake_s: TLS handshake.
-        answer_s: sending one whole answer to a slow reader.
+        answer_s: from a request to the last byte of its answer, for slow readers.
         header_size: bytes of a request line or a header field.
     """
 
@@ -54,6 +60,7 @@ class _Guard(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._open_requests = 0
+        self._answer_until = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - a stream server makes no other
@@ -85,8 +92,14 @@ class _Guard(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
+    def end(self) -> None:
+        """Closes at once when there is nothing to wait for; aiohttp closes a connection that is being answered."""
+        if self._transport is not None and not self._open_requests and not self._transport.get_write_buffer_size():
+            self.abort()
+
     def request_began(self) -> None:
         self._open_requests += 1
+        self._answer_until = asyncio.get_running_loop().time() + self._listener.limits.answer_s
         self._disarm()
 
     def request_ended(self) -> None:
@@ -104,10 +117,61 @@ class _Guard(asyncio.Protocol):
             self._timer = None
 
     def _overdue(self) -> None:
-        if self._transport is not None:
-            peer = self._transport.get_extra_info("peername") or ("",)
-            self._listener.trace.emit("connection_timed_out", peer=str(peer[0]))
-            self.abort()
+        if self._transport is None:
+            return
+        if self._transport.get_write_buffer_size() and asyncio.get_running_loop().time() < self._answer_until:
+            self._arm()  # the end of an answer is still on its way to a slow reader
+            return
+        peer = self._transport.get_extra_info("peername") or ("",)
+        self._listener.trace.emit("connection_timed_out", peer=str(peer[0]))
+        self.abort()
+
+
+class _NoAccessLog(AbstractAccessLogger):
+    """Requests are traced; nothing is logged for each."""
+
+    enabled = False
+
+    def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:
+        """Never called."""
+
+
+class _HungUp(ConnectionError):  # noqa: N818 - an end, not a mistake
+    """Ends a connection inside aiohttp; whatever there was to say has been written."""
+
+
+class _Connection(web.RequestHandler):
+    """aiohttp's handler of one connection, apart from how it answers what is not HTTP."""
+
+    def __init__(self, listener: HttpListener, server: web.Server) -> None:
+        limits = listener.limits
+        super().__init__(
+            server,
+            loop=asyncio.get_running_loop(),
+            access_log_class=_NoAccessLog,
+            keepalive_timeout=2 * limits.idle_s,  # the guard comes first
+            lingering_time=1.0,
+            max_line_size=limits.header_size,
+            max_field_size=limits.header_size,
+        )
+        self._listener = listener
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """A client's mistake is traced, not logged; anything else is aiohttp's to log and answer."""
+        if isinstance(exc, HttpProcessingError):
+            self._listener.trace.emit("malformed", peer=request.remote or "", reason=str(exc.message)[:255])
+            if self.transport is not None:
+                self.transport.write(_BAD_REQUEST)
+            raise _HungUp
+        if isinstance(exc, _HungUp):
+            raise exc
+        return super().handle_error(request, status, exc, message)
 
 
 class HttpListener:
@@ -142,6 +206,7 @@ class HttpListener:
         self._guards: dict[object, _Guard] = {}
         self._runner: web.AppRunner | None = None
         self._server: asyncio.Server | None = None
+        self._idle = asyncio.Event()
 
     @property
     def listeners(self) -> tuple[Listener, ...]:
@@ -155,24 +220,15 @@ class HttpListener:
         Raises:
             OperatorError: the address cannot be bound.
         """
-        application = web.Application()
-        application.router.add_route("*", "/{path:.*}", self._answer)
+        application = web.Application(middlewares=[self._answer])
         application.on_response_prepare.append(_no_extra_headers)
-        runner = web.AppRunner(
-            application,
-            access_log=None,
-            handle_signals=False,
-            keepalive_timeout=self.limits.idle_s,
-            lingering_time=1.0,
-            max_line_size=self.limits.header_size,
-            max_field_size=self.limits.header_size,
-        )
+        runner = web.AppRunner(application, handle_signals=False, shutdown_timeout=_CLEANUP_S)
         await runner.setup()
         web_server = runner.server
         assert web_server is not None  # noqa: S101 - made by setup
         try:
             self._server = await asyncio.get_running_loop().create_server(
-                lambda: _Guard(self, web_server()),
+                lambda: _Guard(self, _Connection(self, web_server)),
                 self._host,
                 self._port,
                 ssl=self._context,
@@ -193,11 +249,15 @@ class HttpListener:
         server.close()
         if runner.server is not None:
             runner.server.pre_shutdown()
+        for guard in list(self._guards.values()):
+            guard.end()
+        if self._guards:
+            self._idle.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(runner.server.shutdown(grace_s), grace_s + 1)
-        await runner.cleanup()
+                await asyncio.wait_for(self._idle.wait(), grace_s)
         for guard in list(self._guards.values()):
             guard.abort()
+        await runner.cleanup()
 
     def admit(self, guard: _Guard) -> bool:
         """False when there are too many connections."""
@@ -209,9 +269,18 @@ class HttpListener:
 
     def forget(self, guard: _Guard) -> bool:
         """True when the connection had been admitted."""
-        return self._guards.pop(guard.inner, None) is not None
+        known = self._guards.pop(guard.inner, None) is not None
+        if not self._guards:
+            self._idle.set()
+        return known
 
-    async def _answer(self, request: web.Request) -> web.StreamResponse:
+    @web.middleware
+    async def _answer(
+        self,
+        request: web.Request,
+        handler: Callable[[web.Request], Awaitable[web.StreamResponse]],  # noqa: ARG002 - there are no routes
+    ) -> web.StreamResponse:
+        """Takes every request, ``OPTIONS *`` too, which would fit no route."""
         guard = self._guards.get(request.protocol)
         if guard is not None:
             guard.request_began()

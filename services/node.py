@@ -5,16 +5,26 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from cluster.config import Administrator
+from cluster.definition import SERVICES
 from cluster.endpoints import Endpoints, Ports
+from cluster.management.itl import undo_reset
+from cluster.management.services import forget_stops
 from cluster.models import shipped_models
 from cluster.purposes import Purpose
+from cluster.servicecatalogue import CATALOGUE, wanted_state
+from services.commandline.ssh import SystemSsh
+from services.reconciler import Reconciler
+from services.service import Health
+from services.stateonly import StateOnlyService
+from services.statusboard import StatusBoard
 from services.supervisor import GRACE_S, Supervisor
 from services.tftp.service import CiscoTftp, TftpOptions
 from services.tomcat.service import CiscoTomcat
 from services.tvs.daemon import TvsDaemon
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from base.identity import Identity
     from base.trace import Trace
@@ -43,6 +53,8 @@ class Node:
         store: its cluster's state, installed.
         book: ports; those it gives for this node are bound, 0 meaning any free one.
         trace: bound to the node's name here.
+        relisted: called after an order changed what listens here.
+        administrator: the account of the command line.
     """
 
     def __init__(
@@ -52,28 +64,70 @@ class Node:
         book: EndpointBook,
         trace: Trace,
         options: TftpOptions | None = None,
+        relisted: Callable[[], None] = lambda: None,
+        *,
+        administrator: Administrator | None = None,
     ) -> None:
         self.definition = definition
         self._store = store
         self._book = book
         self._trace = trace.bind(where=definition.name)
         self._options = options
-        self.supervisor = Supervisor(self._services(), self._trace)
+        self._relisted = relisted
+        self._administrator = administrator or Administrator()
+        self._board = StatusBoard(store, definition.name)
+        self.supervisor = Supervisor(
+            self._services(),
+            self._trace,
+            before_start={CiscoTftp.name: lambda: undo_reset(store, definition.name)},
+            changed=self._changed,
+        )
+        self._reconciler = Reconciler(definition.name, store, self.supervisor, self._board, self._trace)
+        self._up = False
 
     async def start(self) -> None:
-        """Starts every activated service, then lets phones know the ports.
+        """Starts every activated service, lets phones know the ports, and carries out orders from then on.
+
+        That an operator stopped a service is forgotten, as when a server starts; that one was deactivated is not.
 
         Raises:
             OperatorError: one cannot start; nothing stays bound.
         """
-        await self.supervisor.start_all()
-        groups = self.supervisor.listeners().values()
-        bound = {listener.protocol: listener.port for group in groups for listener in group}
-        self._book.record(self.definition.name, ports_of(self._book.endpoints.of(self.definition.name), bound))
+        await forget_stops(self._store, self.definition.name)
+        self._board.open()
+        try:
+            await self.supervisor.start_all(self._reconciler.prepare())
+        except BaseException:
+            await self._board.close()
+            raise
+        self._up = True
+        self._record_ports()
+        await self._board.flush()
+        self._reconciler.begin()
 
     async def stop(self, grace_s: float = GRACE_S) -> None:
         """Stops every service."""
+        self._up = False
+        await self._reconciler.end()
         await self.supervisor.stop_all(grace_s)
+        await self._board.close()
+
+    def deactivated(self) -> list[str]:
+        """Services that the configuration gives this node and an operator deactivated."""
+        snapshot, node = self._store.snapshot, self.definition
+        configured = (SERVICES[short] for short in node.services)
+        return [name for name in configured if not wanted_state(snapshot, node.name, name).activated]
+
+    def _changed(self, name: str, state: Health, reason: str) -> None:
+        self._board.note(name, state, reason)
+        if self._up and state in {Health.STARTED, Health.STOPPED}:
+            self._record_ports()
+            self._relisted()
+
+    def _record_ports(self) -> None:
+        groups = self.supervisor.listeners().values()
+        bound = {listener.protocol: listener.port for group in groups for listener in group}
+        self._book.record(self.definition.name, ports_of(self._book.endpoints.of(self.definition.name), bound))
 
     def _services(self) -> list[Service]:
         name, host = self.definition.name, self.definition.bind or self.definition.address
@@ -86,9 +140,9 @@ class Node:
         def tvs_identity() -> Identity:
             return store.snapshot.require(name, Purpose.TVS).identity
 
-        made: dict[str, Service] = {
-            "tvs": TvsDaemon(lambda: store.snapshot, tvs_identity, host, lambda: ports().tvs, trace=trace),
-            "tftp": CiscoTftp(
+        daemons: list[Service] = [
+            TvsDaemon(lambda: store.snapshot, tvs_identity, host, lambda: ports().tvs, trace=trace),
+            CiscoTftp(
                 name,
                 host,
                 ports,
@@ -98,9 +152,11 @@ class Node:
                 trace=trace,
                 options=self._options,
             ),
-            "tomcat": CiscoTomcat(name, host, ports, lambda: store.snapshot, lambda: book.endpoints, trace=trace),
-        }
-        return [service for short, service in made.items() if short in self.definition.services]
+            CiscoTomcat(name, host, ports, lambda: store.snapshot, lambda: book.endpoints, trace=trace),
+            SystemSsh(name, host, lambda: ports().ssh, store, self._administrator, trace=trace),
+        ]
+        real = {service.name for service in daemons}
+        return [*(StateOnlyService(other) for other in CATALOGUE if other not in real), *daemons]
 
 
 _PORT_OF_PROTOCOL = {
@@ -111,6 +167,7 @@ _PORT_OF_PROTOCOL = {
     "TVS": "tvs",
     "HTTP (phone services)": "web",
     "HTTPS (phone services)": "secure_web",
+    "SSH": "ssh",
 }
 
 

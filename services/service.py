@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 from typing import Protocol
+
+from cluster.servicecatalogue import Health
+
+__all__ = ["Health", "Listener", "Service"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,15 +25,6 @@ class Listener:
     transport: str
     host: str
     port: int
-
-
-class Health(Enum):
-    """State of a service at this instant, with UCM's words."""
-
-    STOPPED = "STOPPED"
-    STARTING = "STARTING"
-    STARTED = "STARTED"
-    STOPPING = "STOPPING"
 
 
 class Service(Protocol):

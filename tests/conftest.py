@@ -7,7 +7,7 @@ import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -17,6 +17,10 @@ from cluster.endpoints import Endpoints, Ports
 from cluster.store import ClusterStore
 from lab.laboratory import Laboratory, database_path
 from lab.ports import PortPlan
+from tests.openssl_ca import OpensslCa
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 IN_CI = os.environ.get("CI") == "true"
 
@@ -100,6 +104,15 @@ async def make_lab(tmp_path: Path, state_templates: Callable[[str], Awaitable[Pa
 async def lab(make_lab: LabMaker) -> Lab:
     """The ordinary laboratory: two nodes, release 12.5."""
     return await make_lab()
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> OpensslCa:
+    """An issuing CA under a root, both made by openssl."""
+    require_tool("openssl")
+    folder = tmp_path_factory.mktemp("authority")
+    root = OpensslCa.make(folder / "root")
+    return OpensslCa.make(folder / "issuing", "/CN=Example Issuing CA/O=Example", under=root)
 
 
 def require_tool(name: str) -> str:

@@ -1,8 +1,8 @@
 """What Cisco phones and UCM put into the bodies of SIP messages: registration options, alarms, service control.
 
-The registration bodies are laid out like those of a captured 7821 with UCM 11.5, of which the lengths are published: the
-request has 1313 bytes, the answer 381. The alarm has 569 bytes with its addresses; which text it has for no IPv6 address
-is not published and chosen here.
+The registration bodies are laid out like those of a captured 7821 with UCM 11.5, of which the lengths are published:
+the request has 1313 bytes, the answer 381. The alarm has 569 bytes with its addresses; which text it has for no IPv6
+address is not published and chosen here.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ class DistinguishedName:
         """Reads ``;``- or ``,``-joined text; a backslash escapes the next character, quotes are taken literally.
 
         Raises:
-            WireError: a part has no ``=``.
+            WireError: a part has no ``=``, or no proper type before it.
         """
         pieces = _split(text, ";")
         if len(pieces) == 1:
@@ -59,7 +59,7 @@ class DistinguishedName:
         parts: list[tuple[str, str]] = []
         for piece in filter(str.strip, pieces):
             kind, equals, value = piece.partition("=")
-            if not equals or not kind.strip():
+            if not equals or not kind.strip() or not _ESCAPED.isdisjoint(kind):
                 raise WireError(f"part {piece[:60]!r} of a distinguished name is not TYPE=VALUE")
             parts.append((kind.strip(), _unescape(value)))
         return cls(tuple(parts))

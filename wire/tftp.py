@@ -37,6 +37,7 @@ MAX_CONTROL_SIZE = 512
 """Bytes of a request, option acknowledgement or error (RFC 2347 for requests)."""
 
 _MAX_BLOCK = 0xFFFF
+_FACTORY = TftpPacketFactory()
 _LEAKED = (TftpException, AssertionError, struct.error, ValueError, LookupError, TypeError)
 
 # An ERROR from a client is an ordinary event of the trace here, not a line on the operator's terminal.
@@ -194,7 +195,7 @@ def decode(datagram: bytes) -> Packet:
 
 def _parse(datagram: bytes) -> Any:
     try:
-        return TftpPacketFactory().parse(datagram)
+        return _FACTORY.parse(datagram)
     except _LEAKED as error:
         raise WireError(f"not a TFTP packet: {error}") from error
 

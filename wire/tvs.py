@@ -172,7 +172,7 @@ def encode(message: Message) -> bytes:
                 _device(message.device),
                 element(Tag.SUBJECT, write_text("subject", message.subject)),
                 element(Tag.ISSUER, write_text("issuer", message.issuer)),
-                element(Tag.SERIAL, message.serial),
+                element(Tag.SERIAL, _serial(message.serial)),
             ]
             return _assemble(Command.QUERY_REQUEST, message.session, 0, parts)
         case VerifyResponse():
@@ -231,9 +231,7 @@ def _decode_verify_request(elements: _Elements, session: int, _filler: int) -> V
 def _decode_query_request(elements: _Elements, session: int, _filler: int) -> QueryRequest:
     device = _read_device(elements.take(Tag.DEVICE_NAME))
     subject, issuer = elements.text(Tag.SUBJECT), elements.text(Tag.ISSUER)
-    serial = elements.take(Tag.SERIAL)
-    if not serial:
-        raise WireError("TVS query request: the serial number is empty")
+    serial = _serial(elements.take(Tag.SERIAL))
     elements.finish()
     return QueryRequest(session, device, subject, issuer, serial)
 
@@ -275,16 +273,26 @@ def _read_device(value: bytes) -> str:
     return text
 
 
+def _serial(value: bytes) -> bytes:
+    if not value:
+        raise WireError("TVS query request: the serial number is empty")
+    return value
+
+
 def _read_certificate(der: bytes) -> bytes:
     return Certificate.from_der(der).der
 
 
 def _read_roles_and_ttl(elements: _Elements) -> tuple[tuple[int, ...], int | None]:
     roles = elements.take_if_there(Tag.ROLES) or b""
-    if len(roles) > MAX_ROLES:
-        raise WireError(f"TVS response with {len(roles)} roles is over the limit of {MAX_ROLES}")
+    _limit_roles(len(roles))
     ttl = elements.take_if_there(Tag.TTL)
     return tuple(roles), None if ttl is None else read_integer("TVS time to live", ttl, 4)
+
+
+def _limit_roles(count: int) -> None:
+    if count > MAX_ROLES:
+        raise WireError(f"TVS response with {count} roles is over the limit of {MAX_ROLES}")
 
 
 def _device(name: str) -> bytes:
@@ -301,6 +309,7 @@ def _outcome(message: Response, certificate: bytes | None) -> list[bytes]:
     if certificate is not None:
         parts.append(element(Tag.CERTIFICATE, certificate))
     if message.roles:
+        _limit_roles(len(message.roles))
         try:
             parts.append(element(Tag.ROLES, bytes(message.roles)))
         except ValueError as error:

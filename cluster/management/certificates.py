@@ -7,38 +7,35 @@ not at all. Services use what they loaded at their start until they start anew.
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import TYPE_CHECKING
 
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, or_, select
 
 from cluster import changes, schema
 from cluster.issuing import Issued, request, self_sign
 from cluster.keys import load_key
-from cluster.management.chain import build_chain, check_validity
-from cluster.management.fields import CertificateFields, owner_of, settle
+from cluster.management.acceptance import StaleRequest, check_strength, matching
+from cluster.management.chain import MAX_PATH, build_chain, check_validity
+from cluster.management.fields import CertificateFields, check_key, owner_of, settle
 from cluster.management.uploads import read_upload
-from cluster.parameters import FIPS_MODE, read_bool
 from cluster.purposes import PURPOSES, TRUST_STORES, Purpose
+from cluster.snapshot import name_key
 from wire.certificates import Certificate
 from wire.errors import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from cluster.audit import Actor
     from cluster.changes import Transaction
     from cluster.snapshot import ClusterSnapshot, OwnCertificate, PendingRequest
     from cluster.store import ClusterStore
 
-_NO_REQUEST = "The file /usr/local/platform/.security/{unit}/keys/{unit}.csr does not exist"
-_OTHER_KEY = "CSR public key and certificate public key do not match"
-_OTHER_NAMES = "CSR SAN and certificate SAN does not match"
-"""The three are UCM's words."""
-_MIN_RSA, _FIPS_MIN_RSA = 1024, 2048
-_SIGNED, _TRUSTED = "Signed Certificate", "Trust Certificate"
+NO_REQUEST = "The file /usr/local/platform/.security/{unit}/keys/{unit}.csr does not exist"
+"""UCM's words."""
+_TRUSTED = "Trust Certificate"
+_DIGEST = re.compile(r"[0-9A-Fa-f]{8,64}")
 
 
 async def regenerate(
@@ -71,6 +68,7 @@ async def regenerate(
 
     async def change(transaction: Transaction) -> bool:
         _check_seen(transaction.state, owner.name, purpose, seen)
+        check_key(transaction.state, spec)  # the mode may be another since the key was begun
         await changes.put_own(transaction, [issued])
         return True
 
@@ -95,6 +93,7 @@ async def make_request(
     der, key = await asyncio.to_thread(request, snapshot.definition, spec)
 
     async def change(transaction: Transaction) -> bool:
+        check_key(transaction.state, spec)
         await _drop_request(transaction, owner.name, purpose)
         row = {
             "node": owner.name,
@@ -111,6 +110,23 @@ async def make_request(
     return store.snapshot.requests[owner.name, purpose]
 
 
+async def delete_request(store: ClusterStore, node: str, purpose: Purpose, actor: Actor) -> None:
+    """Drops a pending signing request and its key.
+
+    Raises:
+        Refusal: 404, there is none.
+        OperatorError: the database refuses.
+    """
+    owner = owner_of(store.snapshot, node, purpose)
+
+    async def change(transaction: Transaction) -> bool:
+        if not await _drop_request(transaction, owner.name, purpose):
+            raise Refusal(404, NO_REQUEST.format(unit=purpose.value))
+        return True
+
+    await store.apply(f"{purpose.value} of {owner.name}: signing request deleted", change, actor)
+
+
 async def upload_own(
     store: ClusterStore, node: str, purpose: Purpose, data: bytes, actor: Actor, seen: bytes | None = None
 ) -> OwnCertificate:
@@ -125,7 +141,8 @@ async def upload_own(
         seen: see `regenerate`.
 
     Raises:
-        Refusal: no request is pending, another key or names, a broken chain, outside its validity, too weak.
+        StaleRequest: no request is pending, or it has another key.
+        Refusal: other names than were asked for, a broken chain, outside its validity, too weak.
         OperatorError: the database refuses.
     """
     owner = owner_of(store.snapshot, node, purpose)
@@ -136,11 +153,12 @@ async def upload_own(
         _check_seen(state, owner.name, purpose, seen)
         pending = state.requests.get((owner.name, purpose))
         if pending is None:
-            raise Refusal(409, _NO_REQUEST.format(unit=purpose.value))
-        leaf = _matching(uploaded, pending)
+            raise StaleRequest(NO_REQUEST.format(unit=purpose.value))
+        leaf = matching(uploaded, pending)
         check_validity(leaf, transaction.now)
-        _check_strength(state, leaf)
-        chain = build_chain(leaf, await _trusted(transaction, PURPOSES[purpose].stores[0]), transaction.now)
+        check_strength(state, leaf)
+        issuers = await _issuers(transaction, PURPOSES[purpose].stores[0], leaf)
+        chain = build_chain(leaf, issuers, transaction.now)
         nodes = [item.name for item in state.definition.nodes] if pending.multi_server else [owner.name]
         key = load_key(pending.key_pem, f"the signing request for {purpose.value} of {owner.name}")
         await changes.put_own(transaction, [Issued(name, purpose, leaf, key, chain) for name in nodes])
@@ -152,29 +170,37 @@ async def upload_own(
 
 
 async def upload_trust(
-    store: ClusterStore, trust_store: str, data: bytes, actor: Actor, description: str = ""
+    store: ClusterStore, trust_store: str | Sequence[str], data: bytes, actor: Actor, description: str = ""
 ) -> list[Certificate]:
-    """Puts certificates into a trust store of every node, all of them or none.
+    """Puts certificates into one or several trust stores of every node, all of them or none.
 
-    A store holds one certificate of each common name: a later one replaces, an older one is refused.
+    A store holds one certificate of each common name: a later one replaces, an older one is refused. One that is there
+    already stays as it is; when that is so of all, there was nothing to upload, which is refused (ours).
 
     Raises:
-        Refusal: no such store, no certificates, expired, too weak, older than what is there, or already there.
+        Refusal: no such store, no certificates, expired, too weak, older than what is there, or all already there.
         OperatorError: the database refuses.
     """
-    check_store(trust_store)
+    stores = tuple(dict.fromkeys([trust_store] if isinstance(trust_store, str) else trust_store))
+    for name in stores:
+        check_store(name)
     uploaded = read_upload(data)
+    names = ", ".join(certificate.subject.common_name or str(certificate.subject) for certificate in uploaded)
 
     async def change(transaction: Transaction) -> bool:
+        added = 0
         for certificate in uploaded:
             check_validity(certificate, transaction.now)
-            _check_strength(transaction.state, certificate)
-            await _check_newer(transaction, trust_store, certificate)
-            await changes.replace_trust(transaction, trust_store, certificate, description or _TRUSTED)
+            check_strength(transaction.state, certificate)
+            for name in stores:
+                if await _is_new(transaction, name, certificate):
+                    await changes.replace_trust(transaction, name, certificate, description or _TRUSTED)
+                    added += 1
+        if not added:
+            raise Refusal(409, f"{' and '.join(stores)} already holds {names}")
         return True
 
-    names = ", ".join(certificate.subject.common_name or str(certificate.subject) for certificate in uploaded)
-    await store.apply(f"{trust_store}: uploaded {names}", change, actor)
+    await store.apply(f"{', '.join(stores)}: uploaded {names}", change, actor)
     return uploaded
 
 
@@ -223,74 +249,57 @@ def _check_seen(state: ClusterSnapshot, node: str, purpose: Purpose, seen: bytes
         )
 
 
-def _matching(uploaded: Iterable[Certificate], pending: PendingRequest) -> Certificate:
-    """The uploaded certificate that answers the request."""
-    csr = x509.load_der_x509_csr(pending.der)
-    wanted = csr.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    for certificate in uploaded:
-        key = certificate.public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        if key == wanted:
-            if _dns_names(certificate.x509.extensions) != _dns_names(csr.extensions):
-                raise Refusal(400, _OTHER_NAMES)
-            return certificate
-    raise Refusal(400, _OTHER_KEY)
+async def _issuers(transaction: Transaction, trust_store: str, leaf: Certificate) -> list[Certificate]:
+    """What a trust store holds of the names between `leaf` and its root; found by index, however large the store."""
+    table, found = schema.trust_certificate, list[Certificate]()
+    wanted, asked = {name_key(leaf.issuer)}, set[str]()
+    for _ in range(MAX_PATH + 1):
+        query = select(table.c.der).where(table.c.store == trust_store, table.c.subject_key.in_(wanted - asked))
+        fresh = [Certificate.from_der(row.der) for row in await transaction.connection.execute(query)]
+        found += fresh
+        asked |= wanted
+        wanted = {name_key(certificate.issuer) for certificate in fresh}
+        if wanted <= asked:
+            break
+    return found
 
 
-def _dns_names(extensions: x509.Extensions) -> frozenset[str]:
-    try:
-        names = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
-        return frozenset()
-    return frozenset(name.lower() for name in names.get_values_for_type(x509.DNSName))
-
-
-def _check_strength(state: ClusterSnapshot, certificate: Certificate) -> None:
-    minimum = _FIPS_MIN_RSA if read_bool(state.parameter(FIPS_MODE)) else _MIN_RSA
-    key = certificate.public_key
-    if isinstance(key, rsa.RSAPublicKey) and key.key_size < minimum:
-        raise Refusal(400, f"the RSA key of {certificate.subject} has {key.key_size} bits; the least is {minimum}")
-
-
-async def _trusted(transaction: Transaction, trust_store: str) -> list[Certificate]:
-    """A store's certificates that could be CAs: those of subjects that are not a node's own."""
-    table = schema.trust_certificate
-    query = select(table.c.der).where(table.c.store == trust_store, table.c.description != changes.OWN_DESCRIPTION)
-    return [Certificate.from_der(row.der) for row in await transaction.connection.execute(query)]
-
-
-async def _check_newer(transaction: Transaction, trust_store: str, certificate: Certificate) -> None:
-    table = schema.trust_certificate
-    where = (table.c.store == trust_store, table.c.common_name == certificate.subject.common_name)
-    for row in await transaction.connection.execute(select(table.c.der).where(*where)):
+async def _is_new(transaction: Transaction, trust_store: str, certificate: Certificate) -> bool:
+    """False when the store holds this very certificate; refuses one that is older than its namesake there."""
+    query = select(schema.trust_certificate.c.der).where(*changes.same_name(trust_store, certificate))
+    for row in await transaction.connection.execute(query):
         present = Certificate.from_der(row.der)
         if present == certificate:
-            raise Refusal(409, f"{trust_store} already holds {certificate.subject}, serial {certificate.serial:X}")
+            return False
         if certificate.not_before < present.not_before:
             raise Refusal(
                 409,
-                f"{trust_store} holds a newer certificate of {certificate.subject.common_name}: valid from "
-                f"{present.not_before:%Y-%m-%d}, the uploaded one from {certificate.not_before:%Y-%m-%d}",
+                f"{trust_store} holds a newer certificate of {certificate.subject.common_name or certificate.subject}: "
+                f"valid from {present.not_before:%Y-%m-%d}, the uploaded one from {certificate.not_before:%Y-%m-%d}",
             )
+    return True
 
 
 async def _named(transaction: Transaction, trust_store: str, name: str) -> Certificate:
     table, bare = schema.trust_certificate, name.removesuffix(".pem").removesuffix(".der")
-    rows = await transaction.connection.execute(
-        select(table.c.sha256, table.c.common_name, table.c.der).where(table.c.store == trust_store)
-    )
-    digits = bare.lower()
-    found = [
-        row.der
-        for row in rows
-        if row.common_name == bare or (len(digits) >= 8 and bytes(row.sha256).hex().startswith(digits))
-    ]
+    matches = [table.c.common_name == bare]
+    if _DIGEST.fullmatch(bare):
+        begin = bytes.fromhex(bare.lower()[: len(bare) // 2 * 2])
+        matches.append(table.c.sha256.between(begin, begin.ljust(32, b"\xff")))
+    query = select(table.c.sha256, table.c.common_name, table.c.der).where(table.c.store == trust_store, or_(*matches))
+    found = {
+        bytes(row.sha256): row.der
+        for row in await transaction.connection.execute(query)
+        if row.common_name == bare or bytes(row.sha256).hex().startswith(bare.lower())
+    }
     if not found:
         raise Refusal(404, f"{trust_store} holds no certificate {name!r}")
     if len(found) > 1:
         raise Refusal(409, f"{len(found)} certificates of {trust_store} match {name!r}; give digits of a SHA-256")
-    return Certificate.from_der(found[0])
+    return Certificate.from_der(next(iter(found.values())))
 
 
-async def _drop_request(transaction: Transaction, node: str, purpose: Purpose) -> None:
+async def _drop_request(transaction: Transaction, node: str, purpose: Purpose) -> bool:
     table = schema.certificate_request
-    await transaction.connection.execute(delete(table).where(table.c.node == node, table.c.purpose == purpose.value))
+    where = (table.c.node == node, table.c.purpose == purpose.value)
+    return bool((await transaction.connection.execute(delete(table).where(*where))).rowcount)

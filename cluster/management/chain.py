@@ -1,11 +1,13 @@
 """Is a certificate what its CA signed? A small path check with a clock and named reasons.
 
 `cryptography`'s own verifier applies the rules of the web and refuses certificates as UCM and its phones have them.
+Beside signatures and validity it asks what RFC 5280 asks of a CA: CA:TRUE, the key usage to sign certificates, and a
+path length that is kept.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
     from wire.certificates import Certificate
 
+Extension = TypeVar("Extension", bound=x509.ExtensionType)
+
 MAX_PATH = 10
 NOT_IN_STORE = "CA certificate is not available in the trust-store"
 """UCM's words."""
@@ -30,7 +34,7 @@ def build_chain(leaf: Certificate, trusted: Sequence[Certificate], now: datetime
 
     Args:
         leaf: what was signed.
-        trusted: the trust store.
+        trusted: what the trust store holds of the issuers' names.
         now: against which validities are judged.
 
     Raises:
@@ -39,17 +43,10 @@ def build_chain(leaf: Certificate, trusted: Sequence[Certificate], now: datetime
     chain: list[Certificate] = []
     current = leaf
     while not is_self_signed(current):
-        named = [candidate for candidate in trusted if candidate.subject == current.issuer]
-        if not named:
-            raise Refusal(400, f"{NOT_IN_STORE}: {current.issuer}")
-        issuer = next((candidate for candidate in named if signed_by(current, candidate)), None)
-        if issuer is None:
-            raise Refusal(400, f"the signature of {current.subject} does not verify with its CA {current.issuer}")
-        _check_authority(issuer, now)
-        chain.append(issuer)
+        current = _issuer_of(current, trusted, len(chain), now)
+        chain.append(current)
         if len(chain) > MAX_PATH:
             raise Refusal(400, f"the chain of {leaf.subject} is longer than {MAX_PATH} certificates")
-        current = issuer
     return tuple(chain)
 
 
@@ -95,11 +92,45 @@ def signed_by(certificate: Certificate, issuer: Certificate) -> bool:
     return True
 
 
-def _check_authority(issuer: Certificate, now: datetime) -> None:
-    check_validity(issuer, now)
+def extension(certificate: Certificate, kind: type[Extension]) -> Extension | None:
+    """An extension of a certificate, None when it has none of that kind.
+
+    Raises:
+        Refusal: 400, its extensions cannot be read.
+    """
     try:
-        constraints = issuer.x509.extensions.get_extension_for_class(x509.BasicConstraints).value
-    except (x509.ExtensionNotFound, ValueError):
-        constraints = None
+        return certificate.x509.extensions.get_extension_for_class(kind).value
+    except x509.ExtensionNotFound:
+        return None
+    except Exception as error:  # a duplicate, a name of an unknown type, bad DER: each has a kind of its own
+        raise Refusal(400, f"the extensions of {certificate.subject} cannot be read: {error}") from error
+
+
+def _issuer_of(certificate: Certificate, trusted: Sequence[Certificate], below: int, now: datetime) -> Certificate:
+    """The first of the trusted certificates that signed it and may have; `below` CAs already stand under it."""
+    named = [candidate for candidate in trusted if candidate.subject == certificate.issuer]
+    if not named:
+        raise Refusal(400, f"{NOT_IN_STORE}: {certificate.issuer}")
+    signers = [candidate for candidate in named if signed_by(certificate, candidate)]
+    if not signers:
+        raise Refusal(400, f"the signature of {certificate.subject} does not verify with its CA {certificate.issuer}")
+    refusals: list[Refusal] = []
+    for signer in signers:
+        try:
+            _check_authority(signer, below, now)
+        except Refusal as refusal:
+            refusals.append(refusal)
+        else:
+            return signer
+    raise refusals[0]
+
+
+def _check_authority(issuer: Certificate, below: int, now: datetime) -> None:
+    check_validity(issuer, now)
+    constraints, usage = extension(issuer, x509.BasicConstraints), extension(issuer, x509.KeyUsage)
     if constraints is None or not constraints.ca:
         raise Refusal(400, f"{issuer.subject} is no CA: its certificate may not sign others")
+    if usage is not None and not usage.key_cert_sign:
+        raise Refusal(400, f"the key usage of {issuer.subject} does not allow it to sign certificates")
+    if constraints.path_length is not None and below > constraints.path_length:
+        raise Refusal(400, f"{issuer.subject} allows {constraints.path_length} CA(s) below itself, not {below}")

@@ -38,10 +38,15 @@ class Expiry:
 
 
 def expiring(snapshot: ClusterSnapshot, now: datetime, within_days: int = WARNING_DAYS) -> list[Expiry]:
-    """Own certificates that end within `within_days`, soonest first."""
+    """Own certificates in use that end within `within_days`, soonest first.
+
+    Those that a node kept when it left the cluster, or of purposes that the present release lacks, do not count.
+    """
+    nodes = {node.name for node in snapshot.definition.nodes}
     found = [
         Expiry(own.node, own.purpose.value, own.certificate, (own.certificate.not_after - now).days)
         for own in snapshot.own.values()
+        if own.node in nodes and snapshot.own_certificate(own.node, own.purpose) is own
     ]
     soon = [item for item in found if item.days_left < within_days]
     return sorted(soon, key=lambda item: (item.days_left, item.node, item.unit))

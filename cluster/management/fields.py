@@ -1,7 +1,8 @@
 """The fields of a certificate or a signing request as an operator gives them, and the rules they have to keep.
 
-Rules are those of the security guide (R-CRT-2, R-CRT-3, R-CRT-4). Two are ours: keys that sign phone files may not have
-3072 bits, for which those files have no code; FIPS mode wants RSA keys of 2048 bits or more.
+Rules are those of the security guide (R-CRT-2, R-CRT-3, R-CRT-4). Some are ours: keys that sign phone files may not
+have 3072 bits, for which those files have no code; FIPS mode wants RSA keys of 2048 bits or more; alternative names
+are bounded, so that the certificate stays one that everybody reads.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import secrets
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from cluster.issuing import CURVES, DIGESTS, CertificateSpec, default_spec
+from cluster.issuing import COMMON_NAME_LIMIT, CURVES, DIGESTS, CertificateSpec, default_spec
 from cluster.parameters import FIPS_MODE, read_bool
 from cluster.purposes import PURPOSES, Purpose
 from wire.errors import Refusal
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
 RSA_LENGTHS = (1024, 2048, 3072, 4096)
 SIGNS_PHONE_FILES = frozenset({Purpose.CALLMANAGER, Purpose.ITL_RECOVERY})
 _UNSIGNABLE = 3072
-_FIPS_RSA_MINIMUM = 2048
+FIPS_RSA_MINIMUM = 2048
 _MAX_NAMES = 100
+_MAX_NAMES_LENGTH = 8_192
 _COMMON_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _DNS_NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,62}))*")
 
@@ -59,7 +61,7 @@ def settle(
         Refusal: 404 no such node or purpose here; 400 a field that breaks a rule.
     """
     owner = owner_of(snapshot, node, purpose)
-    usual = default_spec(snapshot.definition, owner, purpose, key_length=snapshot.release.key_length)
+    usual = default_spec(snapshot.definition, owner, purpose, key_length=_usual_rsa_length(snapshot))
     if purpose is Purpose.CAPF:  # a new name, so that the old certificate stays beside it in the trust stores
         usual = replace(usual, common_name=f"CAPF-{secrets.token_hex(4)}")
     if fields.multi_server:
@@ -73,7 +75,7 @@ def settle(
         key_length=length,
         digest=_digest(purpose, fields.digest, length),
     )
-    _check_key(snapshot, purpose, spec)
+    check_key(snapshot, spec)
     _check_names(owner, snapshot, purpose, spec)
     return spec
 
@@ -114,7 +116,16 @@ def _for_every_node(
     definition = snapshot.definition
     host = f"{usual.node}-EC-ms" if PURPOSES[purpose].elliptic else f"{usual.node}-ms"
     common_name = f"{host}.{definition.domain}" if definition.domain else host
-    return replace(usual, common_name=common_name, dns_names=tuple(definition.fqdn(node) for node in definition.nodes))
+    return replace(
+        usual,
+        common_name=common_name[:COMMON_NAME_LIMIT],
+        dns_names=tuple(definition.fqdn(node) for node in definition.nodes),
+    )
+
+
+def _usual_rsa_length(snapshot: ClusterSnapshot) -> int:
+    usual = snapshot.release.key_length
+    return max(usual, FIPS_RSA_MINIMUM) if read_bool(snapshot.parameter(FIPS_MODE)) else usual
 
 
 def _check_key_type(purpose: Purpose, key_type: str | None) -> None:
@@ -131,7 +142,13 @@ def _digest(purpose: Purpose, asked: str | None, key_length: int) -> str:
     return {256: "SHA256", 384: "SHA384", 521: "SHA512"}.get(key_length, "SHA384")
 
 
-def _check_key(snapshot: ClusterSnapshot, purpose: Purpose, spec: CertificateSpec) -> None:
+def check_key(snapshot: ClusterSnapshot, spec: CertificateSpec) -> None:
+    """Refuses a key or a hash algorithm that is not possible for the purpose or in the present mode.
+
+    Raises:
+        Refusal: 400.
+    """
+    purpose = spec.purpose
     elliptic = PURPOSES[purpose].elliptic
     lengths = tuple(CURVES) if elliptic else RSA_LENGTHS
     if spec.key_length not in lengths:
@@ -148,8 +165,8 @@ def _check_key(snapshot: ClusterSnapshot, purpose: Purpose, spec: CertificateSpe
     if not elliptic and read_bool(snapshot.parameter(FIPS_MODE)):
         if spec.digest != "SHA256":
             raise Refusal(400, f"in FIPS mode RSA certificates are signed with SHA256, not {spec.digest}")
-        if spec.key_length < _FIPS_RSA_MINIMUM:
-            raise Refusal(400, f"in FIPS mode RSA keys have {_FIPS_RSA_MINIMUM} bits or more, not {spec.key_length}")
+        if spec.key_length < FIPS_RSA_MINIMUM:
+            raise Refusal(400, f"in FIPS mode RSA keys have {FIPS_RSA_MINIMUM} bits or more, not {spec.key_length}")
 
 
 def _check_names(owner: NodeDefinition, snapshot: ClusterSnapshot, purpose: Purpose, spec: CertificateSpec) -> None:
@@ -162,6 +179,8 @@ def _check_names(owner: NodeDefinition, snapshot: ClusterSnapshot, purpose: Purp
         raise Refusal(400, f"an EC certificate needs a common name other than the host name {owner.name}")
     if len(spec.dns_names) > _MAX_NAMES:
         raise Refusal(400, f"{len(spec.dns_names)} alternative names are more than {_MAX_NAMES}")
+    if sum(map(len, spec.dns_names)) > _MAX_NAMES_LENGTH:
+        raise Refusal(400, f"the alternative names have more than {_MAX_NAMES_LENGTH} characters together")
     for name in spec.dns_names:
         if not _DNS_NAME.fullmatch(name):
             raise Refusal(400, f"alternative name {name!r} is no DNS name; wildcards are not possible")

@@ -20,7 +20,7 @@ from cluster.servicestatus import Observed, read_observed
 from wire.errors import OperatorError, Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
     from cluster.audit import Actor
     from cluster.changes import Transaction
@@ -59,7 +59,7 @@ class ServiceStatus:
         kind: decides how the list prints it.
         state: see `cluster.servicecatalogue.Health`.
         reason: of a stopped one: `NOT_ACTIVATED`, `COMMANDED_OUT`, `NODE_DOWN` or why it did not start; else empty.
-        starts: orders to start it that were carried out so far: tells one that started anew from one that never stopped.
+        starts: how many orders to start were carried out; tells one that started anew from one that never stopped.
     """
 
     name: str
@@ -128,7 +128,7 @@ async def service_statuses(store: ClusterStore, node: str) -> list[ServiceStatus
 
 async def follow(
     store: ClusterStore, node: str, name: str, timeout_s: float, since: ServiceStatus | None = None
-) -> AsyncIterator[ServiceStatus]:
+) -> AsyncGenerator[ServiceStatus, None]:
     """Each change of a service's state until all orders given so far are carried out; the last one is how it ended.
 
     A state that passed between two looks is told all the same: services go through them in one order.
@@ -170,7 +170,7 @@ async def follow(
 
 async def carry_out(
     store: ClusterStore, node: str, name: str, order: Order, actor: Actor, timeout_s: float
-) -> AsyncIterator[ServiceStatus]:
+) -> AsyncGenerator[ServiceStatus, None]:
     """`give_order` and `follow` in one, which tells every state in between.
 
     Raises:
@@ -255,18 +255,17 @@ class _Look:
     Attributes:
         status: for people.
         done: all orders given so far are carried out, or never will be.
-        runs: whether it should run.
+        failed: it was to start and did not.
     """
 
     status: ServiceStatus
     done: bool
-    runs: bool
+    failed: bool
 
 
 async def _look(store: ClusterStore, node: str) -> dict[str, _Look]:
     running = store.runs(node)
-    async with store.reading() as connection:
-        observed = await read_observed(connection, node)
+    observed = await store.look(lambda connection: read_observed(connection, node))
     await store.refresh()
     snapshot = store.snapshot
     return {
@@ -276,7 +275,6 @@ async def _look(store: ClusterStore, node: str) -> dict[str, _Look]:
 
 
 def _judged(facts: ServiceFacts, wanted: ServiceState, observed: Observed | None, *, running: bool) -> _Look:
-    runs = wanted.activated and not wanted.stopped
     seen = observed if running and observed is not None else Observed(Health.STOPPED)
     reason = seen.detail
     if not wanted.activated:
@@ -287,18 +285,19 @@ def _judged(facts: ServiceFacts, wanted: ServiceState, observed: Observed | None
         reason = COMMANDED_OUT
     shown = reason if seen.state is Health.STOPPED else ""
     status = ServiceStatus(facts.name, facts.kind, seen.state, shown, seen.starts)
-    if runs:
+    if wanted.runs:
         reached = observed is not None and seen.state in _RESTING and seen.starts >= wanted.starts
     else:
         reached = seen.state is Health.STOPPED
-    return _Look(status, reached or not running, runs)
+    failed = running and wanted.runs and reached and seen.state is Health.STOPPED
+    return _Look(status, reached or not running, failed)
 
 
 def _passed(before: ServiceStatus, look: _Look) -> list[ServiceStatus]:
     """The states from the one after `before` to that of `look`, in their order."""
     now = look.status
     anew = before.starts != now.starts
-    if look.done and look.runs and anew and now.state is Health.STOPPED:
+    if look.failed and (anew or before.state is not Health.STOPPED):
         states = [*_walk(before.state, Health.STARTING, around=False), Health.STOPPED]
     else:
         states = _walk(before.state, now.state, around=anew)
@@ -310,8 +309,32 @@ def _walk(begin: Health, end: Health, *, around: bool) -> list[Health]:
     """The states after `begin` up to `end`; when they are the same, none, or once around."""
     if begin is end and not around:
         return []
-    states, position = [], _RING.index(begin)
+    states: list[Health] = []
+    position = _RING.index(begin)
     while not states or states[-1] is not end:
         position = (position + 1) % len(_RING)
         states.append(_RING[position])
     return states
+
+
+# ------------------------------------------------------------------ at a node's start
+
+
+async def forget_stops(store: ClusterStore, node: str) -> None:
+    """What a server's start does: services that an operator stopped run again; deactivated ones stay off (ours).
+
+    Raises:
+        OperatorError: the database refuses.
+    """
+
+    async def change(transaction: Transaction) -> bool:
+        stopped = {
+            name: state
+            for (owner, name), state in transaction.state.services.items()
+            if owner == node and state.stopped
+        }
+        for name, state in stopped.items():
+            await _put(transaction, node, name, replace(state, stopped=False))
+        return bool(stopped)
+
+    await store.apply(f"{node} started: its stopped services run again", change)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
 from wire.certificates import Certificate
@@ -23,7 +25,7 @@ def read_upload(data: bytes) -> list[Certificate]:
         raise Refusal(413, f"an upload of {len(data)} bytes is over the limit of {MAX_UPLOAD}")
     try:
         found = _read(data)
-    except (WireError, ValueError) as error:
+    except WireError as error:
         raise Refusal(400, f"the upload is no certificate in PEM, DER or PKCS#7: {error}") from error
     if not found:
         raise Refusal(400, "the upload holds no certificate in PEM, DER or PKCS#7")
@@ -36,11 +38,19 @@ def _read(data: bytes) -> list[Certificate]:
     if _PEM in data:
         return Certificate.from_pem_bundle(data)
     if _PKCS7 in data:
-        return [
-            Certificate.from_der(item.public_bytes(Encoding.DER)) for item in pkcs7.load_pem_pkcs7_certificates(data)
-        ]
+        return _from_pkcs7(data, pem=True)
     try:
         return [Certificate.from_der(data)]
     except WireError:
-        parsed = pkcs7.load_der_pkcs7_certificates(data)
-        return [Certificate.from_der(item.public_bytes(Encoding.DER)) for item in parsed]
+        return _from_pkcs7(data, pem=False)
+
+
+def _from_pkcs7(data: bytes, *, pem: bool) -> list[Certificate]:
+    load = pkcs7.load_pem_pkcs7_certificates if pem else pkcs7.load_der_pkcs7_certificates
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # openssl does not sort what DER wants sorted
+            found = [item.public_bytes(Encoding.DER) for item in load(data)]
+    except Exception as error:  # cryptography raises many kinds for bad PKCS#7, not one
+        raise WireError(str(error)) from error
+    return [Certificate.from_der(der) for der in found]

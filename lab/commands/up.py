@@ -151,13 +151,13 @@ def health(
     *,
     as_json: JsonOption = False,
 ) -> None:
-    """Ask a node for its file list: exit 0 when it answers, 4 when it does not. For container health checks."""
+    """Ask a node for its ITL: exit 0 when it has one, 4 when it does not answer. For container health checks."""
     from http.client import HTTPConnection, HTTPException
 
     address, port = host_and_port(host, 6970)
     connection = HTTPConnection(address, port, timeout=5)
     try:
-        connection.request("GET", "/ConfigFileCacheList.txt")
+        connection.request("GET", "/ITLFile.tlv")
         status: int | None = connection.getresponse().status
         problem = None if status == 200 else f"answered {status}"
     except OSError as error:

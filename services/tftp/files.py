@@ -16,6 +16,7 @@ from cluster.ctl import ctl_of
 from cluster.parameters import AUTO_REGISTRATION, FILE_SIGNATURE, read_bool, read_digest
 from cluster.phonefiles import default_config, phone_config
 from cluster.trustlists import build_itl
+from services.tftp.source import check_name
 from wire.errors import Refusal, WireError
 from wire.signedfile import decode_signed_file, sign_file
 from wire.signing import SigningKey
@@ -81,12 +82,17 @@ class PhoneFiles:
         Raises:
             Refusal: with a TFTP error code: 1 not found, 2 access violation.
         """
-        folded = _checked(name).lower()
+        check_name(name)
+        folded = name.lower()
         if transport == "https" and _CONFIG_OF_DEVICE.fullmatch(folded.removesuffix(_SIGNED)):
             folded = folded.removesuffix(_SIGNED)
-        if folded == CACHE_LIST.lower() and transport != "tftp":
-            return self._cache_list()
         snapshot, endpoints = self._view(), self._endpoints()
+        if folded == CACHE_LIST.lower() and transport == "tftp":
+            return self._static(name, snapshot)
+        of_device = _LIST_OF_DEVICE.fullmatch(folded)
+        if of_device:  # the same bytes for every phone of this node, signed and kept once
+            self._device(snapshot, of_device[2])
+            folded = (ITL_FILE if of_device[1] == "itl" else CTL_FILE).lower()
         content = (snapshot.configured, snapshot.stamps, snapshot.files, endpoints)
         if content != self._cached_for:
             self._cache.clear()
@@ -107,10 +113,8 @@ class PhoneFiles:
             return build_itl(snapshot, self._node)
         if name == CTL_FILE.lower():
             return self._ctl(snapshot)
-        of_device = _LIST_OF_DEVICE.fullmatch(name)
-        if of_device:
-            self._device(snapshot, of_device[2])
-            return build_itl(snapshot, self._node) if of_device[1] == "itl" else self._ctl(snapshot)
+        if name == CACHE_LIST.lower():
+            return self._cache_list(snapshot, endpoints)
         if name.endswith(_SIGNED):
             plain_name = name.removesuffix(_SIGNED)
             plain = self._plain(plain_name, snapshot, endpoints)
@@ -182,9 +186,8 @@ class PhoneFiles:
                     raise Refusal(_NOT_FOUND, f"{name}{_SIGNED} is no signed file: {error}") from error
         raise Refusal(_NOT_FOUND, f"{name} does not exist")
 
-    def _cache_list(self) -> bytes:
+    def _cache_list(self, snapshot: ClusterSnapshot, endpoints: Endpoints) -> bytes:
         """One file a line: name, blank, size of its unsigned form."""
-        snapshot, endpoints = self._view(), self._endpoints()
         names = [f"{device}.cnf.xml" for device in sorted(snapshot.devices)]
         if read_bool(snapshot.parameter(AUTO_REGISTRATION)):
             names.append("XMLDefault.cnf.xml")
@@ -197,32 +200,22 @@ class PhoneFiles:
         return "".join([*lists, f"{ITL_FILE}\t{len(build_itl(snapshot, self._node))}\n", *lines]).encode()
 
 
-def _checked(name: str) -> str:
-    """Refuses what could leave the TFTP directory or cannot be a file name."""
-    parts = name.split("/")
-    if not name or "\\" in name or any(ord(character) < 32 for character in name):
-        raise Refusal(_ACCESS_VIOLATION, "Access violation")
-    if name.startswith("/") or any(part in {"", ".", ".."} for part in parts):
-        raise Refusal(_ACCESS_VIOLATION, "Access violation")
-    return name
-
-
 def _find(root: Path, name: str) -> Path | None:
     """The file below `root` of that name in any case; links that lead outside do not count."""
     here = root
-    for part in name.split("/"):
-        exact = here / part
-        if not exact.exists():
-            try:
+    try:
+        for part in name.split("/"):
+            exact = here / part
+            if not exact.exists():
                 match = next((item for item in here.iterdir() if item.name.lower() == part.lower()), None)
-            except OSError:
-                return None
-            if match is None:
-                return None
-            exact = match
-        here = exact
-    inside = here.resolve().is_relative_to(root.resolve())
-    return here if inside and here.is_file() else None
+                if match is None:
+                    return None
+                exact = match
+            here = exact
+        inside = here.resolve().is_relative_to(root.resolve())
+        return here if inside and here.is_file() else None
+    except (OSError, RuntimeError):  # too long a name, links in a circle, a folder that is none
+        return None
 
 
 def _load(path: Path) -> bytes:

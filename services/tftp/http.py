@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from aiohttp import web
 
-from wire.errors import Refusal
+from services.tftp.source import check_name
+from wire.errors import Refusal, UcmsimError
 
 if TYPE_CHECKING:
     from base.trace import Trace
     from services.tftp.source import FileSource
 
+log = logging.getLogger("ucmsim.http")
+
+_CHUNK = 65_536
 _STATUS_OF_TFTP_CODE = {1: 404, 2: 403}
 
 
@@ -35,21 +40,48 @@ class FileHandler:
         if request.method not in {"GET", "HEAD"}:
             return _response(405, b"", Allow="GET, HEAD")
         try:
-            name = unquote_to_bytes(urlsplit(request.raw_path).path).decode("utf-8").removeprefix("/")
-        except (ValueError, UnicodeDecodeError):
+            name = _file_name(request.raw_path)
+        except ValueError:
             return _response(400, b"")
         try:
+            check_name(name)
             data = self._source.read(name, peer, self._transport)
-        except Refusal as refusal:
-            status = _STATUS_OF_TFTP_CODE.get(refusal.code, 500)
-            self._trace.emit("file_refused", peer=peer, file=name[:255], status=status, reason=str(refusal))
+        except UcmsimError as error:
+            code = error.code if isinstance(error, Refusal) else 0
+            status = _STATUS_OF_TFTP_CODE.get(code, 500)
+            self._trace.emit("file_refused", peer=peer, file=name[:255], status=status, reason=str(error))
+            if status == 500:
+                log.warning("%s cannot be served: %s", name[:255], error)
             return _response(status, b"")
         tls = request.transport.get_extra_info("cipher") if request.transport else None
         suite = {"tls": f"{tls[1]} {tls[0]}"} if tls else {}
         self._trace.emit("file_sent", peer=peer, file=name, bytes=len(data), **suite)
-        return _response(200, data)
+        return await self._send(request, data) if len(data) > _CHUNK else _response(200, data)
+
+    @staticmethod
+    async def _send(request: web.Request, data: bytes) -> web.StreamResponse:
+        """A large file piece by piece, so that many slow readers of a firmware image share its bytes."""
+        response = web.StreamResponse(headers=_headers(len(data)))
+        await response.prepare(request)
+        if request.method == "GET":
+            for start in range(0, len(data), _CHUNK):
+                await response.write(data[start : start + _CHUNK])
+        return response
+
+
+def _file_name(target: str) -> str:
+    """What a request's target names, without the slash at its beginning.
+
+    Raises:
+        ValueError: not a URL, or not UTF-8.
+    """
+    path = target.partition("?")[0] if target.startswith("/") else urlsplit(target).path
+    return unquote_to_bytes(path).decode("utf-8").removeprefix("/")
+
+
+def _headers(size: int) -> dict[str, str]:
+    return {"Content-length": str(size), "Cache-Control": "no-store", "Content-type": "*/*"}
 
 
 def _response(status: int, body: bytes, **extra: str) -> web.Response:
-    headers = {"Content-length": str(len(body)), "Cache-Control": "no-store", "Content-type": "*/*", **extra}
-    return web.Response(status=status, body=body, headers=headers)
+    return web.Response(status=status, body=body, headers={**_headers(len(body)), **extra})

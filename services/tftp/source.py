@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Protocol
 
 from wire.errors import Refusal
+from wire.tftp import MAX_FILE_NAME
+
+_UNUSUAL = frozenset(("", ".", ".."))
 
 
 class FileSource(Protocol):
@@ -17,7 +20,7 @@ class FileSource(Protocol):
         """The bytes of a file, whole.
 
         Args:
-            name: as the client wrote it; never absolute, never leading out of the served tree.
+            name: as the client wrote it; see `check_name`.
             peer: address of the client, for policy and trace.
             transport: ``tftp``, ``http`` or ``https``.
 
@@ -31,12 +34,14 @@ def check_name(name: str) -> None:
     """Sees to the promise that `FileSource.read` makes about its names.
 
     Raises:
-        Refusal: code 2, for an absolute name, one that climbs out of the served tree, or one with a
-            backslash, a NUL or another character that cannot be printed.
+        Refusal: code 2, for a name that is empty or longer than 255 bytes, is absolute, has an empty part, ``.`` or
+            ``..`` between its slashes, or a backslash, a NUL or another character that cannot be printed.
     """
+    if not 0 < len(name.encode("utf-8", "replace")) <= MAX_FILE_NAME:
+        raise Refusal(2, f"Access violation: the file name has not 1 to {MAX_FILE_NAME} bytes")
     if not name.isprintable() or "\\" in name:
         raise Refusal(2, "Access violation: the file name has a character that is not allowed")
     if name.startswith("/"):
         raise Refusal(2, "Access violation: the file name is absolute")
-    if ".." in name.split("/"):
-        raise Refusal(2, "Access violation: the file name leads out of the served tree")
+    if not _UNUSUAL.isdisjoint(name.split("/")):
+        raise Refusal(2, "Access violation: the file name has an empty part, . or .. between slashes")

@@ -2,7 +2,7 @@
 
 A transfer is known by both ends' addresses and ports, RFC 1350's transfer identifiers. So transfers share a few
 sockets, opened once: a transfer costs no system call but its datagrams, the number of descriptors is fixed, and a
-firewall has few ports to open. A client's next transfer is answered from another port than its last one.
+firewall has few ports to open.
 
 The sockets are read here, not by asyncio's datagram transport, which allocates 256 KiB for each datagram. They hang in
 an epoll set of their own, and the event loop watches that set as one descriptor: a batch of acknowledgements costs the
@@ -15,13 +15,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-import select
 from dataclasses import dataclass, field
-from itertools import cycle
 from typing import TYPE_CHECKING
 
 from services.service import Health, Listener
-from services.tftp.sockets import listening_socket, transfer_sockets
+from services.tftp.sessions import Session, Sessions
+from services.tftp.sockets import SocketSet
 from services.tftp.source import check_name
 from services.tftp.transfer import Outcome, Patience, Transfer
 from wire.errors import Refusal, WireError
@@ -41,7 +40,6 @@ from wire.tftp import (
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Iterator, Sequence
 
     from base.trace import Trace
     from services.tftp.sockets import Address
@@ -52,16 +50,16 @@ _LOG = logging.getLogger(__name__)
 
 _READ_SIZE = MAX_CONTROL_SIZE + 1
 """Bytes read of a datagram; one byte more than the longest that is valid shows that it was longer."""
-_BATCH = 128
-"""Sockets read before other work of the event loop has its turn."""
-_READS = 4
+_READ_SIZE_OF_TRANSFERS = 256
+"""Likewise of a client's datagram in a transfer, where only the text of an error may be longer."""
+_BATCH = 32
 """Datagrams read from one socket before the next socket has its turn."""
+_ROUNDS = 4
+"""Times that each socket has its turn before other work of the event loop has."""
 _TICK_S = 0.02
 """Shortest time between two looks at all transfers."""
 _REQUESTS = (b"\0\1", b"\0\2")
 _MAX_ERROR_TEXT = 200
-_MAX_ECHOES = 1_024
-"""Clients remembered because a second ACK of their last block may still come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,35 +77,10 @@ class TftpLimits:
 
     max_transfers: int = 2_500
     max_transfers_per_peer: int = 1_000
-    transfer_ports: int = 32
+    transfer_ports: int = 4
     options: OptionLimits = field(default_factory=OptionLimits)
     patience: Patience = field(default_factory=Patience)
     receive_buffer: int = 4 * 1024 * 1024
-
-
-class _Session:
-    """A transfer with its client and the socket it is answered from."""
-
-    __slots__ = ("name", "peer", "receive", "request", "sendto", "socket", "trace", "transfer")
-
-    def __init__(
-        self, transfer: Transfer, peer: Address, *, request: bytes, name: str, sock: socket.socket, trace: Trace
-    ) -> None:
-        self.transfer = transfer
-        self.peer = peer
-        self.request = request
-        self.name = name
-        self.socket = sock
-        self.trace = trace
-        self.receive = transfer.receive
-        self.sendto = sock.sendto
-
-    def send(self, answers: Sequence[bytes]) -> None:
-        for answer in answers:
-            try:
-                self.sendto(answer, self.peer)
-            except OSError:
-                return  # as good as lost on the way: the timer sends it again
 
 
 class TftpDaemon:
@@ -156,12 +129,7 @@ class TftpDaemon:
         self._single_port = single_port
         self._port_range = port_range
         self._limits = limits or TftpLimits()
-        self._sockets: dict[int, socket.socket] = {}
-        self._sessions: dict[Address, _Session] = {}
-        self._per_host: dict[str, int] = {}
-        self._echoes: dict[Address, None] = {}
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self._sessions = Sessions(self._limits.max_transfers, self._limits.max_transfers_per_peer)
         self._lock = asyncio.Lock()
         self._health = Health.STOPPED
         self._timer: asyncio.TimerHandle | None = None
@@ -183,7 +151,7 @@ class TftpDaemon:
     @property
     def transfers(self) -> int:
         """Transfers in progress."""
-        return len(self._sessions)
+        return len(self._sessions.by_peer)
 
     def health(self) -> Health:
         """See `Service.health`."""
@@ -191,34 +159,26 @@ class TftpDaemon:
 
     async def wait_idle(self) -> None:
         """Returns when no transfer is in progress."""
-        await self._idle.wait()
+        await self._sessions.wait_idle()
 
     async def start(self) -> None:
         """See `Service.start`."""
         async with self._lock:
             if self._health is not Health.STOPPED:
                 return
-            self._listener = await listening_socket(self._host, self._port, self._limits.receive_buffer)
-            try:
-                self._open_ports()
-            except BaseException:
-                self._listener.close()
-                raise
+            self._sockets = await SocketSet.open(
+                self._host,
+                self._port,
+                transfer_ports=0 if self._single_port else self._limits.transfer_ports,
+                port_range=self._port_range,
+                receive_buffer=self._limits.receive_buffer,
+            )
+            self._listener = self._sockets.listener
+            self._loop = asyncio.get_running_loop()
+            self._loop.add_reader(self._sockets.fileno(), self._on_readable)
             self._health = Health.STARTED
-        listener = self.listeners[0]
-        self._trace.emit("started", host=listener.host, port=listener.port)
-
-    def _open_ports(self) -> None:
-        ports = [self._listener]
-        if not self._single_port:
-            ports = transfer_sockets(self._listener, self._limits.transfer_ports, self._port_range)
-        self._next_port: Iterator[socket.socket] = cycle(ports)
-        self._sockets = {sock.fileno(): sock for sock in (*ports, self._listener)}
-        self._epoll = select.epoll()
-        for descriptor in self._sockets:
-            self._epoll.register(descriptor, select.EPOLLIN)
-        self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(self._epoll.fileno(), self._on_readable)
+            listener = self.listeners[0]
+            self._trace.emit("started", host=listener.host, port=listener.port)
 
     async def stop(self, grace_s: float) -> None:
         """See `Service.stop`."""
@@ -227,64 +187,69 @@ class TftpDaemon:
                 return
             self._health = Health.STOPPING
             if not self._single_port:
-                self._sockets.pop(self._listener.fileno()).close()  # closing takes it out of the epoll set
+                self._sockets.close_listener()
             try:
                 async with asyncio.timeout(grace_s):
-                    await self._idle.wait()
+                    await self._sessions.wait_idle()
             except TimeoutError:
                 pass
             finally:
                 self._close()
 
     def _close(self) -> None:
-        for session in list(self._sessions.values()):
+        for session in list(self._sessions.by_peer.values()):
             self._drop(session, "dropped")
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
             self._looks_at = math.inf
-        self._loop.remove_reader(self._epoll.fileno())
-        self._epoll.close()
-        for sock in self._sockets.values():
-            sock.close()
-        self._sockets.clear()
-        self._echoes.clear()
+        self._loop.remove_reader(self._sockets.fileno())
+        self._sockets.close()
         self._health = Health.STOPPED
         self._trace.emit("stopped")
 
     # ---------------------------------------------------------------- datagrams in
 
     def _on_readable(self) -> None:
-        now = self._loop.time()
-        for descriptor, _ in self._epoll.poll(0, _BATCH):
-            self._read(self._sockets[descriptor], now)
+        for _ in range(_ROUNDS):
+            readable = self._sockets.readable()
+            if not readable:
+                return
+            now = self._loop.time()
+            for sock in readable:
+                self._read(sock, now)
 
     def _read(self, sock: socket.socket, now: float) -> bool:
-        """Handles what has arrived on a socket, a few datagrams at most; False when nothing is left."""
-        sessions, listener = self._sessions, self._listener
-        for _ in range(_READS):
+        """Handles what has arrived on a socket, a batch at most; False when nothing is left.
+
+        All acknowledgements pass here: it is kept flat for speed.
+        """
+        by_peer, listener, recvfrom, sendto = self._sessions.by_peer, self._listener, sock.recvfrom, sock.sendto
+        size = _READ_SIZE if sock is listener else _READ_SIZE_OF_TRANSFERS
+        for _ in range(_BATCH):
             try:
-                datagram, peer = sock.recvfrom(_READ_SIZE)
+                datagram, peer = recvfrom(size)
             except OSError:  # mostly BlockingIOError
                 return False
-            session = sessions.get(peer)
+            session = by_peer.get(peer)
             if (
                 session is None
                 or session.socket is not sock
-                or (sock is listener and datagram[:2] in _REQUESTS)  # single-port mode
+                or (sock is listener and datagram[:2] in _REQUESTS)  # in single-port mode
             ):
                 self._handle_unknown(sock, datagram, peer, now)
-            else:
-                self._handle(session, datagram, now)
+                continue
+            transfer = session.transfer
+            for answer in transfer.receive(datagram, now):
+                try:
+                    sendto(answer, peer)
+                except OSError:
+                    break  # see `Session.send`
+            if transfer.outcome is not None:
+                self._end(session, datagram)
+            elif transfer.deadline < self._looks_at:
+                self._arm(transfer.deadline)
         return True
-
-    def _handle(self, session: _Session, datagram: bytes, now: float) -> None:
-        transfer = session.transfer
-        session.send(session.receive(datagram, now))
-        if transfer.outcome is not None:
-            self._end(session, datagram)
-        elif transfer.deadline < self._looks_at:
-            self._arm(transfer.deadline)
 
     def _handle_unknown(self, sock: socket.socket, datagram: bytes, peer: Address, now: float) -> None:
         """A request, or a datagram that belongs to no transfer."""
@@ -301,23 +266,16 @@ class TftpDaemon:
         elif isinstance(packet, WriteRequest) and sock is self._listener:
             refusal = Refusal(ErrorCode.ACCESS_VIOLATION, "Access violation: files are read only")
             self._refuse(peer, packet.file_name, refusal)
-        elif isinstance(packet, ErrorPacket) or self._is_late(packet, peer):
+        elif isinstance(packet, ErrorPacket) or (isinstance(packet, Ack) and self._sessions.knows(peer)):
             trace.emit("ignored", peer=peer[0], port=peer[1], packet=_kind(packet))
         else:
             trace.emit("unknown_transfer", peer=peer[0], port=peer[1], packet=_kind(packet))
             self._send_error(sock, peer, ErrorCode.UNKNOWN_TRANSFER_ID, "Unknown transfer ID")
 
-    def _is_late(self, packet: Packet, peer: Address) -> bool:
-        """Whether an ACK for no transfer only is late, from a client that may have asked for its next file already.
-
-        It would take an error for the answer to that request.
-        """
-        return isinstance(packet, Ack) and (peer in self._echoes or peer in self._sessions)
-
     # ---------------------------------------------------------------- a request
 
     def _handle_read_request(self, request: ReadRequest, datagram: bytes, peer: Address, now: float) -> None:
-        running = self._sessions.get(peer)
+        running = self._sessions.by_peer.get(peer)
         if running is not None and self._is_repetition(running, datagram, now):
             return
         try:
@@ -328,7 +286,7 @@ class TftpDaemon:
         session.send(session.transfer.start(now))
         self._arm(session.transfer.deadline)
 
-    def _is_repetition(self, running: _Session, datagram: bytes, now: float) -> bool:
+    def _is_repetition(self, running: Session, datagram: bytes, now: float) -> bool:
         """Whether a request belongs to the transfer that its sender already has; else that one is over."""
         transfer = running.transfer
         if running.socket is not self._listener:
@@ -344,15 +302,19 @@ class TftpDaemon:
         running.trace.emit("duplicate_request", file=running.name)
         if transfer.acked <= 0:
             running.send(transfer.resend(now))
+            if transfer.outcome is not None:
+                self._end(running, b"")
         return True
 
-    def _admitted(self, request: ReadRequest, datagram: bytes, peer: Address, now: float) -> _Session:
+    def _admitted(self, request: ReadRequest, datagram: bytes, peer: Address, now: float) -> Session:
         name = request.file_name
         trace = self._trace
         if trace.enabled:
             trace = trace.bind(session=f"{peer[0]}:{peer[1]}")
             trace.emit("requested", file=name, mode=request.mode, options=[f"{o}={v}" for o, v in request.options])
-        self._check_room(peer[0])
+        if self._health is not Health.STARTED:
+            raise Refusal(ErrorCode.NOT_DEFINED, "Server is stopping")
+        self._sessions.check_room(peer[0])
         check_name(name)
         if request.mode not in ("octet", "netascii"):
             raise Refusal(ErrorCode.ILLEGAL_OPERATION, f"Illegal TFTP operation: mode {request.mode}")
@@ -363,20 +325,10 @@ class TftpDaemon:
         if agreement.acknowledged and trace.enabled:
             trace.emit("options_agreed", file=name, options=[f"{o}={v}" for o, v in agreement.acknowledged])
         transfer = Transfer(data, agreement, self._limits.patience, now)
-        sock = next(self._next_port)
-        session = _Session(transfer, peer, request=datagram, name=name, sock=sock, trace=trace)
-        self._sessions[peer] = session
-        self._per_host[peer[0]] = self._per_host.get(peer[0], 0) + 1
-        self._idle.clear()
+        sock = self._sockets.next_for_transfer(other_than=self._sessions.echo_from(peer))
+        session = Session(transfer, peer, request=datagram, name=name, sock=sock, trace=trace)
+        self._sessions.add(session)
         return session
-
-    def _check_room(self, host: str) -> None:
-        if self._health is not Health.STARTED:
-            raise Refusal(ErrorCode.NOT_DEFINED, "Server is stopping")
-        if len(self._sessions) >= self._limits.max_transfers:
-            raise Refusal(ErrorCode.NOT_DEFINED, "Server is busy: too many transfers")
-        if self._per_host.get(host, 0) >= self._limits.max_transfers_per_peer:
-            raise Refusal(ErrorCode.NOT_DEFINED, "Server is busy: too many transfers from your address")
 
     def _file(self, name: str, host: str) -> bytes:
         try:
@@ -405,32 +357,19 @@ class TftpDaemon:
 
     # ---------------------------------------------------------------- the end
 
-    def _end(self, session: _Session, datagram: bytes) -> None:
+    def _end(self, session: Session, datagram: bytes) -> None:
         transfer = session.transfer
         outcome = transfer.outcome
         assert outcome is not None  # noqa: S101 - the callers looked
         reason = ""
-        if outcome is Outcome.SENT and transfer.retransmissions:
-            self._expect_echo(session.peer)
-        elif outcome is Outcome.TOO_LONG:
+        if outcome is Outcome.TOO_LONG:
             self._send_error(session.socket, session.peer, ErrorCode.NOT_DEFINED, "Transfer took too long")
         elif outcome is Outcome.ABORTED and session.trace.enabled:
             reason = _error_text(datagram)
         self._drop(session, outcome.value, reason)
 
-    def _expect_echo(self, peer: Address) -> None:
-        self._echoes[peer] = None
-        if len(self._echoes) > _MAX_ECHOES:
-            del self._echoes[next(iter(self._echoes))]
-
-    def _drop(self, session: _Session, step: str, reason: str = "") -> None:
-        del self._sessions[session.peer]
-        host = session.peer[0]
-        self._per_host[host] -= 1
-        if not self._per_host[host]:
-            del self._per_host[host]
-        if not self._sessions:
-            self._idle.set()
+    def _drop(self, session: Session, step: str, reason: str = "") -> None:
+        self._sessions.remove(session)
         if session.trace.enabled:
             retransmissions = session.transfer.retransmissions
             session.trace.emit(step, file=session.name, retransmissions=retransmissions, reason=reason)
@@ -450,7 +389,7 @@ class TftpDaemon:
         self._timer = None
         self._looks_at = math.inf
         now = self._loop.time()
-        for session in list(self._sessions.values()):
+        for session in list(self._sessions.by_peer.values()):
             transfer = session.transfer
             if transfer.deadline <= now:
                 session.send(transfer.timer(now))
@@ -458,8 +397,8 @@ class TftpDaemon:
                     self._end(session, b"")
                 else:
                     session.trace.emit("retransmitted", file=session.name, acked=transfer.acked)
-        if self._sessions:
-            earliest = min(session.transfer.deadline for session in self._sessions.values())
+        if self._sessions.by_peer:
+            earliest = min(session.transfer.deadline for session in self._sessions.by_peer.values())
             self._arm(max(earliest, now + _TICK_S))
 
 

@@ -130,27 +130,29 @@ async def test_garbage_in_its_place_is_no_state(store: ClusterStore) -> None:
 
 
 async def test_the_watcher_says_once_that_the_database_is_gone_and_once_that_it_is_back(
-    store: ClusterStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    store: ClusterStore, tmp_path: Path
 ) -> None:
-    caplog.set_level(logging.WARNING, "ucmsim.store")
     path, aside = Path(store._where), tmp_path / "aside"
+    told: asyncio.Queue[str] = asyncio.Queue()
 
-    async def told(count: int) -> None:
-        while len(caplog.messages) < count:
-            await asyncio.sleep(0.001)
+    class Listener(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            told.put_nowait(record.getMessage())
 
-    path.parent.rename(aside)
-    store.watch(0.001)
-    await asyncio.wait_for(told(1), 20)
-    for _ in range(50):
-        await asyncio.sleep(0)
-    aside.rename(path.parent)
-    await asyncio.wait_for(told(2), 20)
-    assert caplog.messages == [
-        f"cannot read the state database {path}: unable to open database file; going on with the state that was last "
-        "read",
-        f"the state database {path} can be read again",
-    ]
+    listener = Listener()
+    logging.getLogger("ucmsim.store").addHandler(listener)
+    try:
+        path.parent.rename(aside)
+        store.watch(0.001)
+        gone = f"cannot read the state database {path}: unable to open database file"
+        assert await asyncio.wait_for(told.get(), 20) == f"{gone}; going on with the state that was last read"
+        for _ in range(3):
+            assert await unreadable(store) == gone
+        aside.rename(path.parent)
+        assert await asyncio.wait_for(told.get(), 20) == f"the state database {path} can be read again"
+    finally:
+        logging.getLogger("ucmsim.store").removeHandler(listener)
+    assert told.empty()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs another user to be refused as")

@@ -41,7 +41,7 @@ SERVER = [(CALLMANAGER, Function.SAST), (CALLMANAGER, Function.TFTP)]
 RECOVERY = [(Purpose.ITL_RECOVERY, Function.SAST)]
 ELLIPTIC = [(Purpose.CALLMANAGER_ECDSA, Function.TFTP)]
 REST = [(CAPF, Function.CAPF), (TVS, Function.TVS), (TVS, Function.TVS)]
-# ITLRecovery is in the ITL from 10.0 on, CallManager-ECDSA from 11.0, and from 12.0 ITLRecovery signs (R-ITL-2, R-ITL-3)
+# ITLRecovery is in the ITL from 10.0 on, CallManager-ECDSA from 11.0; from 12.0 on ITLRecovery signs (R-ITL-2, -3)
 RECORDS = {
     "8.6": [*SERVER, *REST],
     "10.5": [*RECOVERY, *SERVER, *REST],

@@ -392,7 +392,7 @@ async def test_nothing_that_is_asked_of_the_database_is_particular_to_sqlite(
     await store.set_parameter(ROLLBACK, "True")
     await store.delete_trust("tomcat-trust", certificate.sha256)
     await store.refresh()
-    dialect = postgresql.dialect()
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
     assert len(asked) > 30
     for clause in asked:
         assert not isinstance(clause, str)

@@ -62,9 +62,11 @@ def signing_key(name: str) -> SigningKey:
     return SigningKey.of(certificate(name), private_key(name))
 
 
-def self_signed(key: PrivateKey, common_name: str = "test", *, padding: int = 0, serial: int = 0x4711) -> Certificate:
+def self_signed(
+    key: PrivateKey, *, padding: int = 0, serial: int = 0x4711, issuer_key: PrivateKey | None = None
+) -> Certificate:
     """A certificate, larger by `padding` bytes and some for an extension that nobody knows."""
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
     builder = (
         x509.CertificateBuilder()
         .subject_name(name)
@@ -77,7 +79,23 @@ def self_signed(key: PrivateKey, common_name: str = "test", *, padding: int = 0,
     if padding:
         unknown = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), bytes(padding))
         builder = builder.add_extension(unknown, critical=False)
-    return Certificate.from_der(builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER))
+    return Certificate.from_der(builder.sign(issuer_key or key, hashes.SHA256()).public_bytes(Encoding.DER))
+
+
+def rsa_key_of(p: int, q: int) -> rsa.RSAPrivateKey:
+    """A key of given primes: the library makes none of under 1,024 bits."""
+    d = pow(65_537, -1, (p - 1) * (q - 1))
+    crt = (rsa.rsa_crt_dmp1(d, p), rsa.rsa_crt_dmq1(d, q), rsa.rsa_crt_iqmp(p, q))
+    return rsa.RSAPrivateNumbers(p, q, d, *crt, rsa.RSAPublicNumbers(65_537, p * q)).private_key()
+
+
+def certificate_of_length(length: int) -> Certificate:
+    """A certificate of exactly so many bytes, 1,200 at least; RSA signatures all have the same length."""
+    key = rsa_key("rogue.pem")
+    least = self_signed(key, padding=300)
+    exact = self_signed(key, padding=300 + length - len(least.der))
+    assert len(exact.der) == length
+    return exact
 
 
 def tlv(tag: int, value: bytes) -> bytes:

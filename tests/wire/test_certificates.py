@@ -10,7 +10,7 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.wire.material import PARTIES, certificate, private_key, self_signed, vector
+from tests.wire.material import PARTIES, certificate, certificate_of_length, private_key, self_signed, vector
 from tests.wire.strategies import moderately, mutations, raw_bytes, thoroughly
 from wire.certificates import MAX_CERTIFICATE_SIZE, Certificate
 from wire.digests import DigestAlgorithm, read_digest
@@ -56,11 +56,10 @@ def test_a_certificate_describes_itself_in_one_line() -> None:
 
 
 def test_an_oversized_certificate_is_refused_before_it_is_parsed() -> None:
-    key = private_key("callmanager-ecdsa.pem")
-    largest = self_signed(key, padding=MAX_CERTIFICATE_SIZE - len(self_signed(key, padding=8_000).der) + 8_000 - 8)
-    assert MAX_CERTIFICATE_SIZE - 20 < len(largest.der) <= MAX_CERTIFICATE_SIZE
+    largest = certificate_of_length(MAX_CERTIFICATE_SIZE)
+    assert Certificate.from_der(largest.der) == largest
     with pytest.raises(WireError, match=f"certificate of {MAX_CERTIFICATE_SIZE + 1} bytes is over the limit"):
-        Certificate.from_der(largest.der.ljust(MAX_CERTIFICATE_SIZE + 1, b"\0"))
+        certificate_of_length(MAX_CERTIFICATE_SIZE + 1)
 
 
 def test_a_key_that_trust_lists_have_no_form_for_is_refused() -> None:
@@ -106,6 +105,15 @@ def test_a_validity_that_no_clock_can_show_is_refused_at_once() -> None:
 def test_text_without_a_certificate_is_refused(pem: bytes) -> None:
     with pytest.raises(WireError, match="not a "):
         Certificate.from_pem(pem)
+
+
+def test_a_bundle_holds_its_certificates_in_order() -> None:
+    parties = ["rogue.pem", "callmanager-ecdsa.pem", "tvs.pem"]
+    bundle = b"# comment\n" + b"".join(certificate(party).pem.encode() + b"# text\n" for party in parties)
+    assert Certificate.from_pem_bundle(bundle) == [certificate(party) for party in parties]
+    assert Certificate.from_pem_bundle(b"no certificate") == []
+    with pytest.raises(WireError, match="not a PEM certificate"):
+        Certificate.from_pem_bundle(bundle + b"-----BEGIN CERTIFICATE-----\n")
 
 
 def test_every_truncation_of_a_certificate_is_refused() -> None:

@@ -12,7 +12,16 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.wire.material import TIMESTAMP, certificate, plain_header, rsa_key, self_signed, signing_key, vector
+from tests.wire.material import (
+    TIMESTAMP,
+    certificate,
+    plain_header,
+    rsa_key,
+    rsa_key_of,
+    self_signed,
+    signing_key,
+    vector,
+)
 from tests.wire.strategies import moderately, mutations, raw_bytes
 from wire.digests import DigestAlgorithm
 from wire.encryptedfile import (
@@ -149,6 +158,12 @@ def test_a_changed_ciphertext_does_not_decrypt(position: int) -> None:
     changed[position] ^= 1
     with pytest.raises(WireError, match="the digest of the plain file is another"):
         decrypt_file(dataclasses.replace(file, ciphertext=bytes(changed)), rsa_key(MIC))
+
+
+def test_files_are_not_encrypted_for_keys_that_an_aes_key_does_not_fit_into() -> None:
+    key = rsa_key_of(0xC969C82B12A6796A48A1, 0xCBE51B89F5A452C2E317)
+    with pytest.raises(WireError, match=r"^a key of 160 bits cannot wrap an AES key$"):
+        encrypted(recipient=self_signed(key, issuer_key=rsa_key("rogue.pem")))
 
 
 def test_files_are_not_encrypted_for_ec_keys() -> None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.wire.material import vector
 from tests.wire.strategies import moderately, mutations, thoroughly
 from wire.configmembers import MAX_MEMBERS
 from wire.errors import WireError
@@ -154,7 +155,7 @@ def test_tvs_servers_are_in_the_order_of_their_priorities() -> None:
 def test_call_managers_are_in_the_order_of_their_priorities() -> None:
     entries = (
         '<member priority="1"><callManager><processNodeName>b</processNodeName></callManager></member>',
-        '<member priority="0"><callManager><processNodeName>a</processNodeName><name>n</name><ports/></callManager></member>',
+        '<member priority="0"><callManager><name>n</name><processNodeName>a</processNodeName></callManager></member>',
         '<member priority="2"><callManager/></member>',
     )
     pool = f"<devicePool>{members('callManagerGroup', *entries)}</devicePool>"
@@ -376,8 +377,9 @@ def test_a_damaged_default_configuration_is_one_that_can_be_written_or_a_wire_er
 def test_every_truncation_of_a_configuration_is_refused() -> None:
     """But for the line end after it."""
     for data, decode in (
-        (encode_phone_config(FULL), decode_phone_config),
-        (encode_default_config(DEFAULT), decode_default_config),
+        (vector("SEP001122334455.cnf.xml"), decode_phone_config),
+        (encode_phone_config(STUB), decode_phone_config),
+        (encode_default_config(DefaultConfig(tvs_servers=FULL.tvs_servers)), decode_default_config),
     ):
         for length in range(len(data) - 1):
             with pytest.raises(WireError):

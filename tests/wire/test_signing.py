@@ -19,6 +19,7 @@ from tests.wire.material import (
     plain_header,
     private_key,
     rsa_key,
+    rsa_key_of,
     self_signed,
     signing_key,
     tlv,
@@ -84,6 +85,19 @@ def test_a_key_whose_size_is_not_whole_bytes_is_refused() -> None:
     key = key_of(1025)
     with pytest.raises(WireError, match=r"^RSA keys of 1025 bits have no code in signed files$"):
         SigningKey.of(self_signed(key), key)
+
+
+def test_a_key_of_512_bits_signs_with_the_digests_that_fit_and_refuses_the_others() -> None:
+    """Code 0 of the modulus."""
+    key = rsa_key_of(
+        0xE02FDAA1AD864C44E049548E8A0A8C9632EA6928F6236BF2504B74BA4A0FE75D,
+        0xEA9E2DE890D90E5A53777FEC1BA0895D61C12C05003E181AA962740FE4BA40D5,
+    )
+    signer = SigningKey.of(self_signed(key), key)
+    assert verify_file(signed(signer), key.public_key()) is True
+    assert len(decode_header(signed(signer)).signature) == 64
+    with pytest.raises(WireError, match=r"^a key of 512 bits is too short for a SHA512 signature$"):
+        signed(signer, DigestAlgorithm.SHA512)
 
 
 def test_an_ec_key_is_refused_in_plain_words() -> None:

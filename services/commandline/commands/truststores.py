@@ -1,0 +1,73 @@
+"""What trust stores hold, read from the database: a store may hold a hundred thousand certificates."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from sqlalchemy import select
+
+from cluster import schema
+from wire.certificates import Certificate
+from wire.errors import Refusal
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from services.commandline.context import CommandContext
+
+_FEWEST_DIGITS = 8
+
+
+class TrustRow(NamedTuple):
+    """One certificate of one store."""
+
+    store: str
+    common_name: str
+    description: str
+    sha256: bytes
+
+    @property
+    def name(self) -> str:
+        """As the list prints it; one without a common name goes by its digest."""
+        return f"{self.store}/{self.common_name or self.sha256.hex()[:16]}.pem"
+
+
+async def trust_rows(context: CommandContext) -> list[TrustRow]:
+    """All of them, sorted."""
+    table = schema.trust_certificate
+    query = select(table.c.store, table.c.common_name, table.c.description, table.c.sha256).order_by(
+        table.c.store, table.c.common_name, table.c.sha256
+    )
+
+    async def read(connection: AsyncConnection) -> list[TrustRow]:
+        rows = await connection.execute(query)
+        return [TrustRow(row.store, row.common_name, row.description, bytes(row.sha256)) for row in rows]
+
+    return await context.store.look(read)
+
+
+async def trust_certificate(context: CommandContext, name: str) -> Certificate:
+    """The certificate of a listed name: ``CallManager-trust/alpha-pub.pem``; digits of a SHA-256 do as well.
+
+    Raises:
+        Refusal: 404 none, 409 several.
+    """
+    store, _, file = name.partition("/")
+    bare = file.removesuffix(".pem").removesuffix(".der")
+    table = schema.trust_certificate
+    query = select(table.c.common_name, table.c.sha256, table.c.der).where(table.c.store == store)
+
+    async def read(connection: AsyncConnection) -> list[bytes]:
+        rows = await connection.execute(query)
+        return [row.der for row in rows if row.common_name == bare or _begins(bytes(row.sha256), bare)]
+
+    found = await context.store.look(read)
+    if not bare or not found:
+        raise Refusal(404, f"there is no trust certificate {name!r}; 'show cert list trust' shows them")
+    if len(found) > 1:
+        raise Refusal(409, f"{len(found)} certificates are called {name!r}; give {store}/ and digits of a SHA-256")
+    return Certificate.from_der(found[0])
+
+
+def _begins(sha256: bytes, digits: str) -> bool:
+    return len(digits) >= _FEWEST_DIGITS and sha256.hex().startswith(digits.lower())
