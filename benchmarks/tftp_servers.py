@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.cputime import CpuTime
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -36,12 +38,14 @@ class Peer:
         command: the command line for a folder and a port.
         needs: a program or, with ``module:``, a Python module; skipped when it is not there.
         port: the one port it can serve; 0 when any will do.
+        forks: makes processes that only an exact `CpuTime` counts.
     """
 
     name: str
     command: Command
     needs: str = ""
     port: int = 0
+    forks: bool = False
 
     @property
     def missing(self) -> str:
@@ -86,7 +90,7 @@ PEERS = (
     Peer(OURS, _here("ours")),
     Peer(OURS_SINGLE_PORT, _here("ours-single-port")),
     Peer("tftpy", _here("tftpy"), "module:tftpy"),
-    Peer("tftpd-hpa", _tftpd_hpa, "in.tftpd"),
+    Peer("tftpd-hpa", _tftpd_hpa, "in.tftpd", forks=True),
     Peer("py3tftp", _py3tftp, "module:py3tftp"),
     Peer("dnsmasq", _dnsmasq, "dnsmasq", 69),
 )
@@ -97,18 +101,13 @@ class Server:
 
     Attributes:
         address: where it listens.
+        cpu: its processor time.
     """
 
-    def __init__(self, process: subprocess.Popen[bytes], address: tuple[str, int]) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], address: tuple[str, int], cpu: CpuTime) -> None:
         self._process = process
         self.address = address
-
-    def cpu_s(self) -> float:
-        """Processor time so far, of the process and of its children, those that ended and those that run."""
-        total = _ticks(self._process.pid, with_ended_children=True)
-        for child in _children(self._process.pid):
-            total += _ticks(child, with_ended_children=True)
-        return total / _CLOCK_TICKS
+        self.cpu = cpu
 
     def rss_kib(self) -> int:
         """Resident memory of the process, KiB."""
@@ -117,21 +116,19 @@ class Server:
                 return int(line.split()[1])
         return 0
 
-
-def _ticks(pid: int, *, with_ended_children: bool) -> int:
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return 0
-    # The list starts with field 3 of proc(5); utime, stime, cutime and cstime are fields 14 to 17.
-    return sum(int(field) for field in fields[11 : 15 if with_ended_children else 13])
+    def descriptors(self) -> int:
+        """Open file descriptors of the process."""
+        return len(list(Path(f"/proc/{self._process.pid}/fd").iterdir()))
 
 
-def _children(pid: int) -> list[int]:
-    try:
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()]
-    except (FileNotFoundError, ProcessLookupError):
-        return []
+def core_busy_s(core: int) -> float:
+    """Time that a core has worked so far, for whomever."""
+    for line in Path("/proc/stat").read_text("ascii").splitlines():
+        name, *fields = line.split()
+        if name == f"cpu{core}":
+            user, nice, system, _idle, _iowait, irq, softirq = (int(field) for field in fields[:7])
+            return (user + nice + system + irq + softirq) / _CLOCK_TICKS
+    raise ValueError(f"there is no core {core}")
 
 
 def free_port() -> int:
@@ -147,7 +144,7 @@ def running(peer: Peer, folder: Path, probe: str, core: int | None) -> Iterator[
     """Starts a server, waits until it delivers `probe`, and ends it afterwards.
 
     Raises:
-        RuntimeError: it ended, or did not answer within five seconds.
+        RuntimeError: it ended, did not answer within five seconds, or cannot be measured.
     """
     port = peer.port or free_port()
     process = subprocess.Popen(
@@ -155,12 +152,16 @@ def running(peer: Peer, folder: Path, probe: str, core: int | None) -> Iterator[
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)},
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
+    cpu = CpuTime(process.pid)
     try:
+        if peer.forks and not cpu.exact:
+            raise RuntimeError("forks, and the processor time of ended processes cannot be had here")
         if core is not None:
             os.sched_setaffinity(process.pid, {core})
         _wait_until_it_answers(process, port, probe)
-        yield Server(process, ("127.0.0.1", port))
+        yield Server(process, ("127.0.0.1", port), cpu)
     finally:
+        cpu.close()
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGTERM)
         try:

@@ -6,8 +6,9 @@ the models here and in `cluster.definition`, and by `cluster.consistency`.
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
@@ -107,7 +108,7 @@ def parse_config(text: str, file_name: str, environment: Mapping[str, str]) -> L
     root = document.value
     if not isinstance(root, dict):
         raise ConfigError((Problem(f"{file_name}:1", "a configuration is a mapping with the key 'clusters'"),))
-    overridden, problems = override(root, environment, tuple(LabConfig.model_fields))
+    overridden, problems = override(root, environment, tuple(LabConfig.model_fields), _is_text)
 
     def problem(location: Location, what: str) -> Problem:
         path = ".".join(str(step) for step in location)
@@ -122,6 +123,39 @@ def parse_config(text: str, file_name: str, environment: Mapping[str, str]) -> L
     if problems:
         raise ConfigError(tuple(sorted(problems, key=_order)))
     return config
+
+
+@cache
+def _shape() -> dict[str, Any]:
+    return LabConfig.model_json_schema()
+
+
+def _is_text(location: Location) -> bool:
+    """Whether the models want a text at a place; also where they know nothing, and will say so."""
+    here = [_shape()]
+    for step in location:
+        below = (_below(shape, step) for shape in here)
+        here = [shape for shapes in below for shape in shapes]
+    return not here or any(shape.get("type") == "string" for shape in here)
+
+
+def _below(shape: dict[str, Any], step: str | int) -> list[dict[str, Any]]:
+    if isinstance(step, str):
+        found = shape.get("properties", {}).get(step, shape.get("additionalProperties"))
+    else:
+        places = shape.get("prefixItems", [])
+        found = places[step] if step < len(places) else shape.get("items")
+    return list(_alternatives(found)) if isinstance(found, dict) else []
+
+
+def _alternatives(shape: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    if "$ref" in shape:
+        yield from _alternatives(_shape()["$defs"][shape["$ref"].rpartition("/")[2]])
+    elif "anyOf" in shape:
+        for one in shape["anyOf"]:
+            yield from _alternatives(one)
+    else:
+        yield shape
 
 
 def _contradictions(root: dict[str, object]) -> Iterator[tuple[Location, str]]:

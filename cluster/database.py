@@ -7,6 +7,7 @@ first query on, writers queue up at its start, and a connection never outlives t
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import sqlite3
@@ -97,7 +98,9 @@ async def to_its_end(work: Coroutine[Any, Any, _Result]) -> _Result:
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
-        await asyncio.wait([task])
+        while not task.done():
+            with contextlib.suppress(asyncio.CancelledError):  # however often it is said
+                await asyncio.wait([task])
         if not task.cancelled():
             task.exception()  # the caller wants to know nothing of it any more
         raise

@@ -7,7 +7,7 @@ import ipaddress
 import re
 import uuid
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -35,6 +35,7 @@ SERVICES: dict[str, str] = {
     "tftp": "Cisco Tftp",
     "tvs": "Cisco Trust Verification Service",
     "tomcat": "Cisco Tomcat",
+    "callmanager": "Cisco CallManager",
 }
 """Short name in a configuration -> UCM's name."""
 
@@ -110,7 +111,7 @@ class NodeDefinition(Model):
     address: Address
     bind: Address | None = None
     publisher: bool = False
-    services: tuple[Annotated[str, AfterValidator(_service)], ...] = ("tftp", "tvs", "tomcat")
+    services: tuple[Annotated[str, AfterValidator(_service)], ...] = ("tftp", "tvs", "tomcat", "callmanager")
 
 
 class CallManagerGroup(Model):
@@ -128,7 +129,12 @@ class Line(Model):
 
 
 class Device(Model):
-    """A phone known to the cluster."""
+    """A phone known to the cluster.
+
+    Attributes:
+        security: of its phone security profile.
+        encrypted_config: its profile has "TFTP Encrypted Config".
+    """
 
     mac: MacAddress
     model: Annotated[str, Field(pattern=r"^[0-9A-Za-z-]{1,16}$")]
@@ -136,6 +142,8 @@ class Device(Model):
     device_pool: Text = "Default"
     callmanager_group: Text = DEFAULT_GROUP
     lines: Annotated[tuple[Line, ...], Field(max_length=MAX_LINES)] = ()
+    security: Literal["non-secure", "authenticated", "encrypted"] = "non-secure"
+    encrypted_config: bool = False
 
     @property
     def name(self) -> str:

@@ -24,6 +24,7 @@ class Ports:
     secured_sip: int = 5061
     capf: int = 3804
     ssh: int = 22
+    secure_admin: int = 443
 
     @classmethod
     def moved(cls, offset: int) -> Ports:
@@ -32,8 +33,8 @@ class Ports:
 
     @classmethod
     def any_free(cls) -> Ports:
-        """Every port of the services that exist left to the system; SIP and CAPF keep their numbers."""
-        return cls(tftp=0, http=0, https=0, https_tomcat=0, tvs=0, web=0, secure_web=0, ssh=0)
+        """Every port left to the system."""
+        return cls(*(0 for _ in fields(cls)))
 
 
 @dataclass(frozen=True, slots=True)

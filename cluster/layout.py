@@ -40,6 +40,9 @@ async def prepare(connection: AsyncConnection, where: str) -> str:
             f"{where} has layout {found.get(SCHEMA, 'unknown')}; "
             f"this version of ucmsim reads layout {schema.SCHEMA_VERSION}"
         )
+    missing = sorted(set(schema.metadata.tables) - set(tables))
+    if missing:
+        raise OperatorError(f"{where} was made by another version of ucmsim: it has no {', '.join(missing)}")
     return str(found.get(IDENTITY))
 
 

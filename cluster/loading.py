@@ -20,6 +20,7 @@ from cluster.snapshot import (
     ItlReset,
     OwnCertificate,
     PendingRequest,
+    PhoneOrder,
     ServiceState,
     Stamp,
     StoredFile,
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
 
 KEPT_REVISIONS = 1_000
 """How many revisions back the database still says which certificates each touched; who is further behind reads all."""
+
+KEPT_ORDERS = 50
+"""How many orders to phones a snapshot has; a node that was away longer missed the others, as its phones did."""
 
 _BATCH = 500
 
@@ -108,6 +112,7 @@ async def _load(connection: AsyncConnection, before: ClusterSnapshot | None, new
         files=await _load_files(connection),
         itl_resets=await _load_itl_resets(connection),
         services=await _load_services(connection),
+        phone_orders=await _load_phone_orders(connection),
     )
 
 
@@ -183,6 +188,12 @@ async def _load_services(connection: AsyncConnection) -> dict[tuple[str, str], S
         (row.node, row.name): ServiceState(bool(row.activated), stopped=bool(row.stopped), starts=row.starts)
         for row in rows
     }
+
+
+async def _load_phone_orders(connection: AsyncConnection) -> tuple[PhoneOrder, ...]:
+    table = schema.phone_order
+    rows = (await connection.execute(select(table).order_by(table.c.revision.desc()).limit(KEPT_ORDERS))).all()
+    return tuple(PhoneOrder(row.revision, row.action, row.target) for row in reversed(rows))
 
 
 async def _load_all_trust(connection: AsyncConnection, own: Own) -> Indexes:

@@ -1,7 +1,8 @@
 """Environment variables that override single keys of a configuration: ``UCMSIM_CLUSTERS__ALPHA__RELEASE=14``.
 
 List items go by their name, MAC address or position. Letters count without case, and whatever cannot stand in a
-variable's name is written ``_``. A value that begins with ``[`` or ``{`` is read as YAML, so that lists can be given.
+variable's name is written ``_``. Where a list or further keys are expected, a value that begins with ``[`` or ``{`` is
+read as YAML; a text, a password above all, is taken as it is.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from cluster.parameters import CATALOGUE
 from wire.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 _PREFIX = "UCMSIM_"
 _SEPARATOR = "__"
@@ -25,7 +26,10 @@ class _NoPlace(Exception):  # noqa: N818 - never leaves this module
 
 
 def override(
-    root: dict[str, object], environment: Mapping[str, str], sections: Iterable[str]
+    root: dict[str, object],
+    environment: Mapping[str, str],
+    sections: Iterable[str],
+    is_text: Callable[[Location], bool],
 ) -> tuple[dict[Location, str], list[Problem]]:
     """Writes the values of variables into `root`.
 
@@ -33,6 +37,7 @@ def override(
         root: the configuration as plain values; changed.
         environment: all variables of the process; those without the prefix or without ``__`` are somebody else's.
         sections: the top-level keys that there are.
+        is_text: whether a text belongs at a place.
 
     Returns:
         Location -> variable that gave its value, and what is wrong with others.
@@ -48,7 +53,7 @@ def override(
             problems.append(Problem(where, f"there is no {parts[0]!r}; known: {', '.join(sections)}"))
             continue
         try:
-            location = _set(root, parts, _value(text, where))
+            location = _set(root, parts, lambda place: text if is_text(place) else _value(text, where))  # noqa: B023
         except _NoPlace as error:
             problems.append(Problem(where, str(error)))
         except ConfigError as error:
@@ -70,7 +75,7 @@ def _value(text: str, where: str) -> object:
     return document.value
 
 
-def _set(root: dict[str, object], parts: list[str], value: object) -> Location:
+def _set(root: dict[str, object], parts: list[str], value: Callable[[Location], object]) -> Location:
     here: object = root
     location: Location = ()
     for part in parts[:-1]:
@@ -83,11 +88,12 @@ def _set(root: dict[str, object], parts: list[str], value: object) -> Location:
         elif isinstance(here, list) and isinstance(key, int):
             here = here[key]
     last = _key(here, parts[-1], location)
+    location = (*location, last)
     if isinstance(here, dict):
-        here[str(last)] = value
+        here[str(last)] = value(location)
     elif isinstance(here, list) and isinstance(last, int):
-        here[last] = value
-    return (*location, last)
+        here[last] = value(location)
+    return location
 
 
 def _key(here: object, part: str, location: Location) -> str | int:

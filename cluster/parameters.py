@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cluster.ciphers import DEFAULT, TLS_CIPHER_CHOICES, tls_ciphers_text
 from wire.errors import Refusal
 from wire.fileheader import DigestAlgorithm
 
@@ -25,6 +26,10 @@ FIPS_MODE = "FIPS Mode"
 TVS_TTL = "TVS Certificate Cache Time"
 AUTO_REGISTRATION = "Auto-registration"
 CONTACT_SEARCH_URL = "Secure Contact Search URL"
+TLS_CIPHERS = "TLS Ciphers"
+PHONE_RESET = "Phone Interaction on Certificate Update"
+RESET_AUTOMATICALLY = "Automatically Reset Phones"
+RESET_MANUALLY = "Manually Reset Phones"
 
 _URL = re.compile(r"(?=.{1,255}$)(https?://|Application:)[!-~]+")
 _DIGESTS = {"SHA-1": DigestAlgorithm.SHA1, "SHA-512": DigestAlgorithm.SHA512}
@@ -95,6 +100,13 @@ def _url_text(text: str) -> str:
     return text
 
 
+def _reset_text(text: str) -> str:
+    found = next((known for known in (RESET_AUTOMATICALLY, RESET_MANUALLY) if known.lower() == text.lower()), None)
+    if found is None:
+        raise ValueError(text)
+    return found
+
+
 def _file_digest_default(release: Release) -> str:
     return next(label for label, digest in _DIGESTS.items() if digest is release.file_digest)
 
@@ -158,6 +170,20 @@ CATALOGUE: dict[str, Parameter] = {
             _fixed("True"),
             _bool_text,
             "unknown phones get XMLDefault.cnf.xml (R-DL-5)",
+        ),
+        Parameter(
+            TLS_CIPHERS,
+            f"one of: {'; '.join(TLS_CIPHER_CHOICES)}",
+            _fixed(DEFAULT),
+            tls_ciphers_text,
+            "suites of the SIP listeners; needs a restart of Cisco CallManager (R-ECC-1)",
+        ),
+        Parameter(
+            PHONE_RESET,
+            f"{RESET_AUTOMATICALLY} or {RESET_MANUALLY}",
+            _fixed(RESET_AUTOMATICALLY),
+            _reset_text,
+            "whether registered phones are reset when the ITL changes",
         ),
         *(
             Parameter(label, "URL, or empty for the node's own", _fixed(""), _url_text, f"<{element}> of phones")

@@ -33,7 +33,6 @@ def phone_config(snapshot: ClusterSnapshot, device: Device, endpoints: Endpoints
     """
     definition = snapshot.definition
     group = definition.group(device.callmanager_group)
-    stamp = int(snapshot.configured_at.timestamp())
     return encode_phone_config(
         PhoneConfig(
             device_uuid=definition.stable_uuid("device", device.name),
@@ -42,7 +41,7 @@ def phone_config(snapshot: ClusterSnapshot, device: Device, endpoints: Endpoints
             call_managers=_call_managers(snapshot, group, endpoints),
             tvs_servers=_tvs_servers(snapshot, group, endpoints),
             load_information=load,
-            version_stamp=f"{stamp}-{definition.stable_uuid('stamp', f'{device.name}/{snapshot.configured_at}')}",
+            version_stamp=version_stamp(snapshot, device),
             urls=_urls(snapshot, endpoints),
             lines=tuple(
                 Line(
@@ -73,26 +72,30 @@ def default_config(snapshot: ClusterSnapshot, endpoints: Endpoints, models: tupl
     )
 
 
+def version_stamp(snapshot: ClusterSnapshot, device: Device) -> str:
+    """Changes whenever the device's configuration may have: seconds, then a UUID, as observed."""
+    stamp = int(snapshot.configured_at.timestamp())
+    unique = snapshot.definition.stable_uuid("stamp", f"{device.name}/{snapshot.configured_at}")
+    return f"{stamp}-{unique}"
+
+
 def _call_managers(
     snapshot: ClusterSnapshot, group: CallManagerGroup, endpoints: Endpoints
 ) -> tuple[CallManagerNode, ...]:
+    """Those of which the ports are known: a node that has not started on ports of the system's choice has none yet."""
     return tuple(
-        CallManagerNode(
-            host=node.address,
-            sip_port=endpoints.of(node.name).sip,
-            secured_sip_port=endpoints.of(node.name).secured_sip,
-            name=node.name,
-        )
+        CallManagerNode(host=node.address, sip_port=ports.sip, secured_sip_port=ports.secured_sip, name=node.name)
         for node in map(snapshot.definition.node, group.members)
-        if node is not None
+        if node is not None and (ports := endpoints.of(node.name)).sip and ports.secured_sip
     )
 
 
 def _tvs_servers(snapshot: ClusterSnapshot, group: CallManagerGroup, endpoints: Endpoints) -> tuple[TvsServer, ...]:
+    """Those of which the port is known, as above."""
     return tuple(
-        TvsServer(node.address, endpoints.of(node.name).tvs)
+        TvsServer(node.address, port)
         for node in map(snapshot.definition.node, group.members)
-        if node is not None and "tvs" in node.services
+        if node is not None and "tvs" in node.services and (port := endpoints.of(node.name).tvs)
     )
 
 
@@ -102,5 +105,6 @@ def _urls(snapshot: ClusterSnapshot, endpoints: Endpoints) -> dict[str, str]:
     urls = {}
     for parameter, element in URL_ELEMENTS.items():
         scheme, port = ("https", ports.secure_web) if element.startswith("secure") else ("http", ports.web)
-        urls[element] = snapshot.parameter(parameter) or f"{scheme}://{node.address}:{port}{URL_PATHS[element]}"
+        own = f"{scheme}://{node.address}:{port}{URL_PATHS[element]}" if port else ""  # not known yet
+        urls[element] = snapshot.parameter(parameter) or own
     return urls

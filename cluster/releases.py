@@ -41,6 +41,11 @@ class Release:
     recovery_years: int
     legacy_tls: bool
 
+    @property
+    def rollback_resets(self) -> bool:
+        """Phones are reset when the cluster is prepared for rollback (10.5 on)."""
+        return self.name != "8.6"
+
     def knows(self, purpose: Purpose) -> bool:
         """Whether nodes of this release own certificates for `purpose`."""
         if purpose is Purpose.ITL_RECOVERY:

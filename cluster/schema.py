@@ -153,3 +153,25 @@ host_key = Table(
     Column("private_key", LargeBinary, nullable=False),
 )
 """SSH host keys, OpenSSH format."""
+
+phone_order = Table(
+    "phone_order",
+    metadata,
+    Column("revision", Integer, ForeignKey("revision.number"), primary_key=True, autoincrement=False),
+    Column("action", String(16), nullable=False),
+    Column("target", String(128), nullable=False),
+)
+"""Orders to phones: reset, restart ... Each node carries out those that are newer than the last one it knew."""
+
+registration = Table(
+    "registration",
+    metadata,
+    Column("node", String(63), primary_key=True),
+    Column("device", String(32), primary_key=True),
+    Column("address", String(64), nullable=False),
+    Column("transport", String(8), nullable=False),
+    Column("lines", Text, nullable=False),
+    Column("itl", String(16), nullable=False),
+    Column("since", String(32), nullable=False),
+)
+"""What a running node says of the phones that are registered with it. No part of the cluster's state."""

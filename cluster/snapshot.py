@@ -15,6 +15,7 @@ from cluster.keys import load_key
 from cluster.parameters import CATALOGUE, ROLLBACK, SECURITY_MODE, TVS_TTL, read_bool, read_ttl
 from cluster.purposes import PURPOSES, TRUST_STORES, Purpose
 from cluster.releases import RELEASES, Release
+from wire.certificates import Certificate
 from wire.trustlist import CTL_FILE, decode_trust_list
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     import immutables
 
     from cluster.definition import ClusterDefinition, Device
-    from wire.certificates import Certificate, PrivateKey
+    from wire.certificates import PrivateKey
     from wire.names import DistinguishedName
 
 
@@ -187,6 +188,21 @@ class Stamp:
     timestamp: int
 
 
+@dataclass(frozen=True, slots=True)
+class PhoneOrder:
+    """An order to phones.
+
+    Attributes:
+        revision: in which it was given.
+        action: ``reset``, ``restart``, ``check-version`` or ``apply-config``.
+        target: ``all``, a device, ``model:8865`` or ``pool:Default``.
+    """
+
+    revision: int
+    action: str
+    target: str
+
+
 def lookup_key(issuer: DistinguishedName, serial: int) -> str:
     """Index key of a certificate: serial in hex, then the issuer's parts in an order that all writers agree on.
 
@@ -226,6 +242,7 @@ class ClusterSnapshot:
         files: (node name, file name) -> a file that a command made.
         itl_resets: node name -> the reset ITL that it serves.
         services: (node name, UCM's name) -> what operators want of it, where that differs from the default.
+        phone_orders: the latest orders to phones, oldest first.
     """
 
     revision: int
@@ -242,6 +259,7 @@ class ClusterSnapshot:
     files: Mapping[tuple[str, str], StoredFile] = field(default_factory=dict)
     itl_resets: Mapping[str, ItlReset] = field(default_factory=dict)
     services: Mapping[tuple[str, str], ServiceState] = field(default_factory=dict)
+    phone_orders: tuple[PhoneOrder, ...] = ()
 
     @property
     def release(self) -> Release:
@@ -282,6 +300,13 @@ class ClusterSnapshot:
         own = self.own_certificate(node, purpose)
         assert own is not None, f"{node} has no {purpose.value} certificate"  # noqa: S101 - made at installation
         return own
+
+    @cached_property
+    def phone_authorities(self) -> tuple[Certificate, ...]:
+        """CAs of what phones show: the cluster's CAPF, and what CAPF-trust holds (old CAPFs, manufacturers)."""
+        own = [item.certificate for (_, purpose), item in self.own.items() if purpose is Purpose.CAPF]
+        trusted = (Certificate.from_der(entry.der) for entry in self.trusted.values() if "CAPF-trust" in entry.stores)
+        return tuple(dict.fromkeys((*own, *trusted)))
 
     @property
     def devices(self) -> Mapping[str, Device]:

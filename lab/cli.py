@@ -18,7 +18,7 @@ from typing import Annotated
 
 import typer
 
-from lab.commands import cert, demo, file, phone, tvs, up
+from lab.commands import admin, cert, demo, file, phone, phones, sftp, tvs, up
 from lab.console import one_line, write_what_cannot_be_encoded_as_escapes
 from wire.errors import ConfigError, OperatorError, UcmsimError
 
@@ -38,7 +38,11 @@ app.command("demo")(demo.demo)
 app.command("up")(up.up)
 app.command("node")(up.node)
 app.command("health")(up.health)
+app.command("admin")(admin.admin)
+app.command("audit")(admin.audit)
+app.command("sftp")(sftp.sftp)
 app.add_typer(phone.app, name="phone")
+app.add_typer(phones.app, name="phones")
 app.add_typer(file.app, name="file")
 app.add_typer(tvs.app, name="tvs")
 app.add_typer(cert.app, name="cert")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cluster.endpoints import Endpoints, Ports
@@ -36,7 +36,7 @@ class PortPlan:
 def plan_ports(config: LabConfig, only: str | None = None) -> PortPlan:
     """Tries the addresses and a low port, and moves what is refused.
 
-    A port that another program has is not moved: that is reported when it is bound.
+    A port that another program has is not moved, but for SSH: that is reported when it is bound.
 
     Args:
         config: the laboratory.
@@ -55,7 +55,19 @@ def plan_ports(config: LabConfig, only: str | None = None) -> PortPlan:
             "run as root for the real numbers"
         )
         return PortPlan(config, Endpoints(Ports.moved(FALLBACK_OFFSET)), (note,))
-    return PortPlan(config, Endpoints(Ports.moved(offset)))
+    return _beside_own_ssh(config, Ports.moved(offset), nodes)
+
+
+def _beside_own_ssh(config: LabConfig, ports: Ports, nodes: list[NodeDefinition]) -> PortPlan:
+    """A machine's own SSH server usually has the port on every address: then the nodes' moves, alone."""
+    if not any(_refusal(node, ports.ssh, socket.SOCK_STREAM, reuse=True) == errno.EADDRINUSE for node in nodes):
+        return PortPlan(config, Endpoints(ports))
+    moved = replace(ports, ssh=ports.ssh + FALLBACK_OFFSET)
+    note = (
+        f"port {ports.ssh} is in use, most likely by this machine's own SSH server: "
+        f"the nodes' command line is on port {moved.ssh}"
+    )
+    return PortPlan(config, Endpoints(moved), (note,))
 
 
 def any_free_ports(config: LabConfig, only: str | None = None) -> PortPlan:
@@ -93,9 +105,14 @@ def _lacks_address(node: NodeDefinition) -> bool:
     return address.startswith("127.") and _refusal(node, 0, socket.SOCK_STREAM) == errno.EADDRNOTAVAIL
 
 
-def _refusal(node: NodeDefinition, port: int, kind: socket.SocketKind) -> int | None:
-    """The system's error number for binding there; None when it may be bound."""
+def _refusal(node: NodeDefinition, port: int, kind: socket.SocketKind, *, reuse: bool = False) -> int | None:
+    """The system's error number for binding there; None when it may be bound.
+
+    With `reuse` connections of a moment ago do not count, only somebody who listens.
+    """
     with socket.socket(socket.AF_INET, kind) as probe:
+        if reuse:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((node.bind or node.address, port))
         except OSError as error:

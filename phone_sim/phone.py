@@ -15,20 +15,24 @@ from phone_sim.booting import BootRun
 from phone_sim.clients.appserver import open_menu
 from phone_sim.clients.errors import FetchError, ServerUnreachable
 from phone_sim.judging import ServerJudge
+from phone_sim.life import can_register, registration_identity
 from phone_sim.memory import PhoneMemory
 from phone_sim.messages import Status
 from phone_sim.options import Timeouts
+from phone_sim.registration import Registration
 from phone_sim.report import DecisionReport, DirectoryReport, Settings, directory_url
 from phone_sim.trust import ServerPurpose
 from phone_sim.tvs_desk import TvsDesk
 from wire.errors import OperatorError, WireError
+from wire.phoneconfig import PhoneConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from base.identity import Identity
     from phone_sim.flash import Flash
     from phone_sim.models import Model
+    from phone_sim.registration import RegistrationStatus
     from phone_sim.report import BootReport
     from phone_sim.servers import TftpServer
 
@@ -135,6 +139,31 @@ class Phone:
                 timeouts=self._timeouts,
             )
             return await run.run()
+
+    def registration(
+        self, report: BootReport, last: str, on_status: Callable[[RegistrationStatus], None]
+    ) -> Registration | None:
+        """A registration with the configuration that the boot ended with; None when there is nothing to register.
+
+        Args:
+            report: of that boot.
+            last: why the phone restarted, see `phone_sim.sipmessages`.
+            on_status: told of each change.
+        """
+        config = self._memory.config
+        if not can_register(config):
+            return None
+        assert isinstance(config, PhoneConfig)  # noqa: S101 - seen to by can_register
+        decisions: list[DecisionReport] = []
+        return Registration(
+            registration_identity(self, report, last),
+            config,
+            lambda server: self._judge.tls(ServerPurpose.CALL_CONTROL, server, decisions.append),
+            clock=self._clock,
+            trace=self._trace,
+            on_status=on_status,
+            connect_s=self._timeouts.http.connect_s,
+        )
 
     async def open_directory(self, url: str | None = None) -> DirectoryReport:
         """The directory key: opens the menu at `url`, or at the configuration's directory URL.

@@ -59,6 +59,7 @@ class ServerPurpose(Enum):
 
     CONFIGURATION = (Function.TFTP, Function.CCM_TFTP)
     APPLICATION = (Function.APP_SERVER,)
+    CALL_CONTROL = (Function.CCM, Function.CCM_TFTP)
 
 
 _DATE = "%Y-%m-%d %H:%M:%S UTC"

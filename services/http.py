@@ -151,6 +151,7 @@ class _Connection(web.RequestHandler):
             access_log_class=_NoAccessLog,
             keepalive_timeout=2 * limits.idle_s,  # the guard comes first
             lingering_time=1.0,
+            auto_decompress=False,  # a few bytes could become any number
             max_line_size=limits.header_size,
             max_field_size=limits.header_size,
         )
@@ -175,7 +176,7 @@ class _Connection(web.RequestHandler):
 
 
 class HttpListener:
-    """One bound port, plain or TLS, that hands GET and HEAD requests to a handler.
+    """One bound port, plain or TLS, that hands requests to a handler, which reads bodies with `services.body`.
 
     Args:
         protocol: for people: ``HTTP``, ``HTTPS``.

@@ -13,6 +13,7 @@ from cluster.management.services import forget_stops
 from cluster.models import shipped_models
 from cluster.purposes import Purpose
 from cluster.servicecatalogue import CATALOGUE, wanted_state
+from services.callmanager.service import CiscoCallManager
 from services.commandline.ssh import SystemSsh
 from services.reconciler import Reconciler
 from services.service import Health
@@ -54,7 +55,7 @@ class Node:
         book: ports; those it gives for this node are bound, 0 meaning any free one.
         trace: bound to the node's name here.
         relisted: called after an order changed what listens here.
-        administrator: the account of the command line.
+        administrator: the account of the command line and of the certificate management API.
     """
 
     def __init__(
@@ -97,12 +98,13 @@ class Node:
         self._board.open()
         try:
             await self.supervisor.start_all(self._reconciler.prepare())
+            self._record_ports()
+            await self._board.flush()
         except BaseException:
+            await self.supervisor.stop_all(0)
             await self._board.close()
             raise
         self._up = True
-        self._record_ports()
-        await self._board.flush()
         self._reconciler.begin()
 
     async def stop(self, grace_s: float = GRACE_S) -> None:
@@ -152,7 +154,8 @@ class Node:
                 trace=trace,
                 options=self._options,
             ),
-            CiscoTomcat(name, host, ports, lambda: store.snapshot, lambda: book.endpoints, trace=trace),
+            CiscoTomcat(name, host, ports, store, lambda: book.endpoints, self._administrator, trace=trace),
+            CiscoCallManager(name, self.definition.address, host, ports, store, trace=trace),
             SystemSsh(name, host, lambda: ports().ssh, store, self._administrator, trace=trace),
         ]
         real = {service.name for service in daemons}
@@ -167,6 +170,9 @@ _PORT_OF_PROTOCOL = {
     "TVS": "tvs",
     "HTTP (phone services)": "web",
     "HTTPS (phone services)": "secure_web",
+    "HTTPS (administration)": "secure_admin",
+    "SIP": "sip",
+    "SIP over TLS": "secured_sip",
     "SSH": "ssh",
 }
 

@@ -135,7 +135,7 @@ class OpensslCa:
         roots.write_text(self.chain[-1].pem)
         between.write_text("".join(certificate.pem for certificate in self.chain[:-1]))
         file.write_text(leaf.pem)
-        options = ["-untrusted", between] if len(self.chain) > 1 else []
+        options: list[Path | str] = ["-untrusted", between] if len(self.chain) > 1 else []
         done = subprocess.run(
             ["openssl", "verify", "-CAfile", roots, *options, file], capture_output=True, text=True, check=False
         )

@@ -1,12 +1,13 @@
 """TFTP datagrams: RFC 1350 with the options of RFC 2347, 2348, 2349 and 7440.
 
-This is the only module that touches tftpy. Its classes read and write requests, option acknowledgements and
-errors; on bad input they leak half a dozen exception types, keep only the last of two equal options, know a
-fixed text for each error code and write each error packet to the log. All of that is put right here.
+This is the only module that touches tftpy. Its classes write requests, and write and read option acknowledgements and
+errors; on bad input they leak half a dozen exception types, keep only the last of two equal options, know a fixed text
+for each error code and write each error packet to the log. All of that is put right here.
 
-DATA and ACK are packed with ``struct``: they are all but two or three datagrams of a transfer, tftpy takes
-0.40 µs to write a DATA of 512 bytes and 1.03 µs to read an ACK where ``struct`` takes 0.07 and 0.05 µs, and
-it does not let block numbers wrap.
+What a busy server reads and writes is done without it. DATA and ACK are packed with ``struct``: they are all but two or
+three datagrams of a transfer, tftpy takes 0.40 µs to write a DATA of 512 bytes and 1.03 µs to read an ACK where
+``struct`` takes 0.07 and 0.05 µs, and it does not let block numbers wrap. Requests are taken apart with ``split``:
+tftpy reads them byte by byte, 11 µs for an ordinary one, of the 140 µs that a transfer of 6 KB costs altogether.
 """
 
 from __future__ import annotations
@@ -187,7 +188,7 @@ def decode(datagram: bytes) -> Packet:
     if opcode == Opcode.ERROR:
         return _decode_error(datagram)
     if opcode == Opcode.OPTION_ACK:
-        return OptionAck(_options(_parse(datagram).options, datagram[2:]))
+        return _decode_option_ack(datagram)
     if opcode in (Opcode.READ_REQUEST, Opcode.WRITE_REQUEST):
         return _decode_request(datagram, ReadRequest if opcode == Opcode.READ_REQUEST else WriteRequest)
     raise WireError(f"TFTP operation code {opcode} is unknown")
@@ -209,19 +210,27 @@ def _decode_error(datagram: bytes) -> ErrorPacket:
 
 
 def _decode_request(datagram: bytes, kind: type[ReadRequest | WriteRequest]) -> ReadRequest | WriteRequest:
-    packet = _parse(datagram)
-    file_name: str = packet.filename
-    mode: str = packet.mode
+    try:
+        file_name, mode, *texts, rest = datagram[2:].decode("ascii").split("\0")
+    except UnicodeError as error:
+        raise WireError(f"TFTP request is not ASCII: {error}") from error
+    except ValueError as error:
+        raise WireError("TFTP request without file name and mode, each with its NUL") from error
+    if rest or len(texts) % 2:
+        raise WireError("TFTP request with half an option")
+    mode = mode.lower()
     _check_request(file_name, mode)
-    return kind(file_name, mode, _options(packet.options, datagram[len(file_name) + len(mode) + 4 :]))
+    options = tuple(zip(texts[::2], texts[1::2], strict=True))
+    _check_options(options)
+    return kind(file_name, mode, options)
 
 
-def _options(parsed: dict[str, str], raw: bytes) -> Options:
-    options = tuple(parsed.items())
-    if 2 * len(options) != raw.count(b"\0"):
+def _decode_option_ack(datagram: bytes) -> OptionAck:
+    options = tuple(_parse(datagram).options.items())
+    if 2 * len(options) != datagram.count(b"\0", 2):
         raise WireError("TFTP option given twice")
     _check_options(options)
-    return options
+    return OptionAck(options)
 
 
 def _check_request(file_name: str, mode: str) -> None:

@@ -142,6 +142,13 @@ def _digest(purpose: Purpose, asked: str | None, key_length: int) -> str:
     return {256: "SHA256", 384: "SHA384", 521: "SHA512"}.get(key_length, "SHA384")
 
 
+def key_lengths(purpose: Purpose) -> tuple[int, ...]:
+    """The bits that a key may have."""
+    if PURPOSES[purpose].elliptic:
+        return tuple(CURVES)
+    return tuple(length for length in RSA_LENGTHS if length != _UNSIGNABLE or purpose not in SIGNS_PHONE_FILES)
+
+
 def check_key(snapshot: ClusterSnapshot, spec: CertificateSpec) -> None:
     """Refuses a key or a hash algorithm that is not possible for the purpose or in the present mode.
 
@@ -150,18 +157,17 @@ def check_key(snapshot: ClusterSnapshot, spec: CertificateSpec) -> None:
     """
     purpose = spec.purpose
     elliptic = PURPOSES[purpose].elliptic
-    lengths = tuple(CURVES) if elliptic else RSA_LENGTHS
-    if spec.key_length not in lengths:
-        known = ", ".join(map(str, lengths))
+    if purpose in SIGNS_PHONE_FILES and spec.key_length == _UNSIGNABLE:
+        raise Refusal(
+            400, f"{purpose.value} signs files for phones, which have no code for 3072-bit keys; take 2048 or 4096"
+        )
+    if spec.key_length not in key_lengths(purpose):
+        known = ", ".join(map(str, key_lengths(purpose)))
         raise Refusal(400, f"key length {spec.key_length} is not possible for {purpose.value}; possible: {known}")
     if spec.digest not in DIGESTS:
         raise Refusal(400, f"hash algorithm {spec.digest} is not possible; possible: {', '.join(DIGESTS)}")
     if elliptic and int(spec.digest.removeprefix("SHA")) < min(spec.key_length, 512):
         raise Refusal(400, f"hash algorithm {spec.digest} is weaker than an EC key of {spec.key_length} bits")
-    if purpose in SIGNS_PHONE_FILES and spec.key_length == _UNSIGNABLE:
-        raise Refusal(
-            400, f"{purpose.value} signs files for phones, which have no code for 3072-bit keys; take 2048 or 4096"
-        )
     if not elliptic and read_bool(snapshot.parameter(FIPS_MODE)):
         if spec.digest != "SHA256":
             raise Refusal(400, f"in FIPS mode RSA certificates are signed with SHA256, not {spec.digest}")

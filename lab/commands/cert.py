@@ -38,7 +38,7 @@ def list_certificates(
     async def work(store: ClusterStore) -> list[dict[str, object]]:
         return _rows(store.snapshot)
 
-    rows = _with_store(state, cluster, work)
+    rows = with_store(state, cluster, work)
     if as_json:
         print_json(rows)
         return
@@ -71,14 +71,14 @@ def export(
     der: Annotated[bool, typer.Option("--der", help="DER instead of PEM; needs --out.")] = False,
 ) -> None:
     """Write one certificate as PEM (never its key)."""
+    if der and output is None:
+        raise typer.BadParameter("--der needs --out FILE")
 
     async def work(store: ClusterStore) -> Certificate:
         return _find(store.snapshot, name, node)
 
-    certificate = _with_store(state, cluster, work)
+    certificate = with_store(state, cluster, work)
     if output is None:
-        if der:
-            raise typer.BadParameter("--der needs --out FILE")
         typer.echo(certificate.pem, nl=False)
         return
     try:
@@ -102,7 +102,7 @@ def add(
     async def work(store: ClusterStore) -> int:
         return await store.add_trust(store_name, certificates)
 
-    added = _with_store(state, cluster, work)
+    added = with_store(state, cluster, work)
     say(f"{added} certificate(s) added to {store_name}, {len(certificates) - added} already there")
 
 
@@ -120,10 +120,11 @@ def delete(
         await store.delete_trust(store_name, certificate.sha256)
         return str(certificate.subject)
 
-    say(f"deleted from {store_name}: {_with_store(state, cluster, work)}")
+    say(f"deleted from {store_name}: {with_store(state, cluster, work)}")
 
 
-def _with_store(state: Path, cluster: str | None, work: Callable[[ClusterStore], Awaitable[T]]) -> T:
+def with_store(state: Path, cluster: str | None, work: Callable[[ClusterStore], Awaitable[T]]) -> T:
+    """Opens the store of a state folder's cluster, of the only one when none is named, and runs `work` on it."""
     from cluster.store import ClusterStore
     from lab.laboratory import database_path, installed_clusters
 

@@ -74,6 +74,25 @@ def boot(
     raise typer.Exit(report.exit_code)
 
 
+@app.command("run")
+def run(
+    tftp: TftpOption,
+    mac: MacOption,
+    model: ModelOption = "8865",
+    flash: FlashOption = None,
+    http_port: Annotated[int | None, typer.Option("--http-port", help="HTTP port of the servers.", min=1)] = None,
+    https_port: Annotated[int | None, typer.Option("--https-port", help="HTTPS port of the servers.", min=1)] = None,
+    trace: TraceOption = None,
+    language: LanguageOption = "en",
+) -> None:
+    """Keep a phone alive until Ctrl-C: it boots, registers, renews, and obeys resets and restarts from its server."""
+    from lab.screen import show_life
+
+    with open_trace(trace) as events:
+        phone = _phone(mac, model, _servers(tftp, http_port, https_port), flash, events)
+        asyncio.run(show_life(phone, out, language))
+
+
 @app.command("directory")
 def directory(
     flash: FolderOption,

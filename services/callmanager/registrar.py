@@ -134,20 +134,24 @@ class Registrar:
             return []
         moment = Moment(now, self.new_tag())
         try:
-            if message.method == "REGISTER":
-                return [answers.trying(message, moment), self._register(message, source, moment)]
-            if message.method == "REFER":
-                return [self._refer(message, source, moment, port)]
+            return self._answer(message, source, moment, port)
         except _Refusal as refusal:
             return [self._refuse(message, moment, refusal)]
         except WireError as error:
             return [self._refuse(message, moment, _Refusal(400, "Bad Request", str(error)))]
-        if message.method in {"OPTIONS", "NOTIFY", "SUBSCRIBE"}:
-            return [answers.ok(message, moment)]
-        if message.method in {"ACK", "CANCEL"}:
-            return []
-        unsupported = _Refusal(501, "Not Implemented", f"{message.method}: this simulator has no call control")
-        return [self._refuse(message, moment, unsupported)]
+
+    def _answer(self, request: Request, source: Source, moment: Moment, port: int) -> list[Message]:
+        match request.method:
+            case "REGISTER":
+                return [answers.trying(request, moment), self._register(request, source, moment)]
+            case "REFER":
+                return [self._refer(request, source, moment, port)]
+            case "OPTIONS" | "NOTIFY" | "SUBSCRIBE":
+                return [answers.ok(request, moment)]
+            case "ACK" | "CANCEL":
+                return []
+            case method:
+                raise _Refusal(501, "Not Implemented", f"{method}: this simulator has no call control")
 
     def expire(self, now: datetime) -> list[Registration]:
         """Ends registrations that were not renewed; returns them."""

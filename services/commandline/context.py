@@ -32,6 +32,10 @@ class InputEnded(Exception):  # noqa: N818 - an event, not a failure
     """Whoever was asked will say no more: end of a script, a closed connection, Ctrl-D."""
 
 
+class Declined(Exception):  # noqa: N818 - an answer
+    """A confirmation was answered with no."""
+
+
 class Console(Protocol):
     """The other end: an SSH session, a terminal, a test."""
 
@@ -150,15 +154,17 @@ class CommandContext:
             raise Refusal(413, Ours.LINE_TOO_LONG.format(limit=MAX_LINE))
         return line
 
-    async def confirm(self, prompt: str, *yes: str) -> bool:
-        """True when the answer is one of `yes`, in any case; `CANCELLED` is shown otherwise."""
+    async def confirm(self, prompt: str, *yes: str) -> None:
+        """Goes on when the answer is one of `yes`, in any case.
+
+        Raises:
+            Declined: it is anything else.
+            InputEnded: there is nobody to answer.
+        """
         if self.assume_yes:
             await self.console.write(f"{prompt}{yes[0]}\n")
-            return True
-        if (await self.ask(prompt)).strip().lower() in yes:
-            return True
-        await self.write(Ours.CANCELLED)
-        return False
+        elif (await self.ask(prompt)).strip().lower() not in yes:
+            raise Declined
 
     async def _make_room(self, line: str, columns: int, rows: int) -> None:
         needed = max(1, -(-len(line.expandtabs(_TAB)) // columns))

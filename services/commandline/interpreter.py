@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from services.commandline.context import MAX_LINE, InputEnded
+from services.commandline.context import MAX_LINE, Declined, InputEnded
 from services.commandline.grammar import Found, Mistake
 from services.commandline.texts import Ours
 from services.commandline.tree import GRAMMAR
@@ -29,10 +29,15 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class _Problem:
-    """Why a line came to nothing."""
+    """Why a line came to nothing.
+
+    Attributes:
+        wanted: the operator decided so: no failure to tell of.
+    """
 
     reason: str
     outcome: Outcome = Outcome.REFUSED
+    wanted: bool = False
 
 
 async def execute(context: CommandContext, line: str) -> Outcome:
@@ -45,7 +50,7 @@ async def execute(context: CommandContext, line: str) -> Outcome:
     if problem is None:
         return Outcome.DONE
     context.begin()
-    await context.write(f"{Ours.FAILED}\n{problem.reason}")
+    await context.write(problem.reason if problem.wanted else f"{Ours.FAILED}\n{problem.reason}")
     return problem.outcome
 
 
@@ -67,6 +72,8 @@ def _understand(context: CommandContext, line: str) -> Found | _Problem:
 async def _run(context: CommandContext, found: Found) -> _Problem | None:
     try:
         await found.command.handler(context, found.arguments)
+    except Declined:
+        return _Problem(Ours.CANCELLED, wanted=True)
     except InputEnded:
         return _Problem(Ours.ABANDONED)
     except UcmsimError as error:

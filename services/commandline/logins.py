@@ -84,7 +84,8 @@ class Gatekeeper:
             delay = max(delay, min(pause, self._limits.longest_delay_s))
             state.not_before = loop.time() + delay
             state.last = state.not_before
-        await asyncio.sleep(delay)
+        if delay:  # else nobody of the same address has to wait
+            await asyncio.sleep(delay)
         if right:
             state.failures = 0
         return right

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import posixpath
 from typing import TYPE_CHECKING
 
@@ -101,4 +102,5 @@ class SftpServers:
         except asyncssh.Error as error:
             raise OperatorError(f"{where}: {error.reason}") from error
         except OSError as error:
-            raise OperatorError(f"{where} is not reached: {error.strerror or error}") from error
+            reason = os.strerror(error.errno) if error.errno is not None else str(error)
+            raise OperatorError(f"{where} is not reached: {reason}") from error

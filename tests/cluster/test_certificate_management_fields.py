@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from typing import Any
 
 import immutables
 import pytest
@@ -43,14 +44,14 @@ def snapshot(
 
 
 def settled(
-    purpose: Purpose, state: ClusterSnapshot | None = None, *, for_request: bool = False, **wishes: object
+    purpose: Purpose, state: ClusterSnapshot | None = None, *, for_request: bool = False, **wishes: Any
 ) -> CertificateSpec:
-    fields = CertificateFields(**wishes)  # type: ignore[arg-type]
+    fields = CertificateFields(**wishes)
     return settle(state or snapshot(), PUB, purpose, fields, for_request=for_request)
 
 
 def refusal(
-    purpose: Purpose, state: ClusterSnapshot | None = None, *, for_request: bool = False, **wishes: object
+    purpose: Purpose, state: ClusterSnapshot | None = None, *, for_request: bool = False, **wishes: Any
 ) -> str:
     with pytest.raises(Refusal) as caught:
         settled(purpose, state, for_request=for_request, **wishes)
@@ -77,7 +78,7 @@ def refusal(
         (Purpose.CALLMANAGER_ECDSA, {"key_length": 521}, 521, "SHA512"),
     ],
 )
-def test_possible_keys_and_hashes(purpose: Purpose, asked: dict[str, object], length: int, digest: str) -> None:
+def test_possible_keys_and_hashes(purpose: Purpose, asked: dict[str, Any], length: int, digest: str) -> None:
     spec = settled(purpose, **asked)
     assert (spec.key_length, spec.digest) == (length, digest)
 
@@ -101,7 +102,7 @@ def test_possible_keys_and_hashes(purpose: Purpose, asked: dict[str, object], le
         (Purpose.TOMCAT, {"key_type": "dsa"}, "tomcat certificates have RSA keys, not dsa"),
     ],
 )
-def test_impossible_keys_and_hashes(purpose: Purpose, asked: dict[str, object], reason: str) -> None:
+def test_impossible_keys_and_hashes(purpose: Purpose, asked: dict[str, Any], reason: str) -> None:
     assert reason in refusal(purpose, **asked)
 
 
@@ -118,7 +119,7 @@ def test_the_key_type_of_a_purpose_may_be_named(purpose: Purpose) -> None:
         ({"key_length": 1024}, "in FIPS mode RSA keys have 2048 bits or more, not 1024"),
     ],
 )
-def test_fips_mode_forbids(asked: dict[str, object], reason: str) -> None:
+def test_fips_mode_forbids(asked: dict[str, Any], reason: str) -> None:
     assert reason in refusal(Purpose.TOMCAT, snapshot(fips=True), **asked)
 
 
@@ -264,7 +265,7 @@ def test_a_node_is_found_in_any_case() -> None:
         (Purpose.CAPF, {}),
     ],
 )
-def test_requests_and_certificates_are_what_was_asked_for(purpose: Purpose, asked: dict[str, object]) -> None:
+def test_requests_and_certificates_are_what_was_asked_for(purpose: Purpose, asked: dict[str, Any]) -> None:
     """openssl has the last word on the request."""
     state = snapshot()
     spec = settled(purpose, state, **asked)

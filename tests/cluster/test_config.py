@@ -199,6 +199,28 @@ def test_a_list_is_given_as_yaml_and_an_item_by_its_number() -> None:
     assert config.clusters[0].phone_services[0].url == "http://192.0.2.1/"
 
 
+@pytest.mark.parametrize("text", ["[secret]", "{secret", "[", "{a: b}", "null", "~", "12.5", "p: q # r", " s "])
+def test_a_text_is_taken_as_it_is(text: str) -> None:
+    environment = {
+        "UCMSIM_LAB__ADMINISTRATOR__PASSWORD": text,
+        "UCMSIM_CLUSTERS__ALPHA__DEVICES__0__DESCRIPTION": text,
+        "UCMSIM_CLUSTERS__ALPHA__TFTP_DIRECTORY": text,
+    }
+    config = parse_config(GOOD, "lab.yaml", environment)
+    cluster = config.clusters[0]
+    assert config.lab.administrator.password.get_secret_value() == text
+    assert (cluster.devices[0].description, cluster.tftp_directory) == (text, text)
+
+
+def test_no_mistake_shows_the_password() -> None:
+    secret = "s3cr3t" * 100
+    found = problems(GOOD, {"UCMSIM_LAB__ADMINISTRATOR__PASSWORD": secret, "UCMSIM_LAB__ADMINISTRATOR__NAME": "a b"})
+    assert len(found) == 2
+    assert "s3cr3t" not in "".join(found)
+    config = parse_config(GOOD, "lab.yaml", {"UCMSIM_LAB__ADMINISTRATOR__PASSWORD": "s3cr3t"})
+    assert "s3cr3t" not in f"{config!r} {config.model_dump_json()}"
+
+
 def test_an_empty_section_can_be_filled() -> None:
     config = parse_config(GOOD + "lab:\n", "lab.yaml", {"UCMSIM_LAB__SINGLE_PORT": "true"})
     assert config.lab.single_port
@@ -232,6 +254,26 @@ def test_a_mistake_in_the_environment_names_the_variable() -> None:
     assert found[0].startswith("environment variable UCMSIM_CLUSTERS__ALPHA__RELEASE: ")
     found = problems(GOOD, {"UCMSIM_CLUSTERS__BETA__RELEASE": "14"})
     assert found == ["environment variable UCMSIM_CLUSTERS__BETA__RELEASE: no item 'beta' in clusters"]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("release: 12.5", "release: [12.5]"), "clusters.0.release: is text, not a list"),
+        (("release: 12.5", "release:"), "clusters.0.release: is text, not nothing"),
+        (("release: 12.5", "subject: me"), "clusters.0.subject: has keys of its own, it is not text"),
+        (("release: 12.5", "parameters: []"), "clusters.0.parameters: has keys of its own, it is not a list"),
+        (("release: 12.5", "phone_services: none"), "clusters.0.phone_services: is a list, not text"),
+        (("release: 12.5", "subject: {country: pl}"), "clusters.0.subject.country: 'pl' does not look like ^[A-Z]{2}$"),
+        (("publisher: true", "publisher: maybe"), "nodes.0.publisher: 'maybe' is neither true nor false"),
+        (("model: 8865", f"model: 8865\n        description: {'x' * 129}"), "has at most 128 characters"),
+        (("clusters:", "lab: {port_offset: 50001}\nclusters:"), "lab.port_offset: 50001 is more than 50000"),
+        (("clusters:", "lab: {port_offset: -1}\nclusters:"), "lab.port_offset: -1 is less than 0"),
+        (("clusters:", "lab: {port_offset: many}\nclusters:"), "lab.port_offset: 'many' is no whole number"),
+    ],
+)
+def test_a_mistake_is_said_in_plain_words(change: tuple[str, str], said: str) -> None:
+    assert said in "\n".join(problems(GOOD.replace(*change)))
 
 
 @pytest.mark.parametrize("text", ["", "[]", "a: [", "a: &x [*x]", "clusters: 5", "? [1]: 2", "\x00", "!!python/none x"])

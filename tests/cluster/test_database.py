@@ -240,6 +240,12 @@ async def test_another_version_s_layout_is_left_as_it_is(database: StateMaker) -
     assert not sql(path, "SELECT name FROM sqlite_master WHERE name = 'stamp'")
 
 
+async def test_a_layout_that_lacks_a_table_is_another_version_s(database: StateMaker) -> None:
+    path = await database()
+    sql(path, "DROP TABLE stamp")
+    assert await no_store(path) == f"{path} was made by another version of ucmsim: it has no stamp"
+
+
 async def test_a_damaged_page_is_an_error_and_not_a_guess(database: StateMaker) -> None:
     path = await database()
     sql(path, "PRAGMA wal_checkpoint(TRUNCATE)")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import delete, event, insert, select
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, CreateTable
 
@@ -23,6 +23,8 @@ from tests.cluster.material import NODES, WHEN, changed, definition, sql, strang
 from wire.errors import OperatorError, Refusal
 
 if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
     from cluster.snapshot import ClusterSnapshot
     from cluster.store import ClusterStore
     from tests.cluster.conftest import StateMaker, StoreMaker
@@ -147,6 +149,33 @@ async def test_a_change_that_is_cancelled_leaves_the_old_revision_or_the_new(
         assert store.snapshot.revision - before in {0, 1}
     assert await store.add_trust("tomcat-trust", [stranger()]) == 1
     assert state((await open_store(path)).snapshot) == state(store.snapshot)
+
+
+async def test_work_on_the_side_that_is_cancelled_leaves_the_database_free(
+    database: StateMaker, open_store: StoreMaker
+) -> None:
+    """A statement given up half-way would keep the lock, and every other process waiting."""
+    path = await database()
+    store, other = await open_store(path), await open_store(path)
+
+    async def write(connection: AsyncConnection) -> None:
+        await connection.execute(insert(schema.meta).values(key="note", value="x"))
+        await connection.execute(delete(schema.meta).where(schema.meta.c.key == "note"))
+
+    async def read(connection: AsyncConnection) -> int:
+        return len((await connection.execute(select(schema.trust_certificate))).all())
+
+    for steps in range(12):
+        for work in (store.note(write), store.look(read), store.refresh()):
+            task = asyncio.ensure_future(work)
+            for _ in range(steps * 3):
+                await asyncio.sleep(0)
+            task.cancel()
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        await asyncio.wait_for(other.set_parameter(ROLLBACK, str(steps % 2 == 0)), 20)
+    assert await store.look(read) > 0
+    await store.note(write)
 
 
 # ---------------------------------------------------------------- the definition

@@ -224,3 +224,13 @@ async def test_generated_names_cannot_be_replaced_from_the_directory(files: File
     (files.folder / "ITLFile.tlv").write_bytes(b"planted")
     assert files.read(CONFIG) == generated
     assert files.read("ITLFile.tlv") != b"planted"
+
+
+async def test_a_node_of_which_the_port_is_not_known_yet_is_not_told_to_phones(files: Files) -> None:
+    """As when another process has still to start it on a port that the system chooses."""
+    files.endpoints = Endpoints(Ports.any_free(), {NODE: Ports()})
+    assert [server.port for server in decode_phone_config(files.read(CONFIG)).tvs_servers] == [Ports().tvs]
+    files.endpoints = Endpoints(Ports.any_free(), {"alpha-sub1": Ports()})
+    config = decode_phone_config(files.read(CONFIG))
+    assert [server.port for server in config.tvs_servers] == [Ports().tvs]
+    assert not any(config.urls.values())

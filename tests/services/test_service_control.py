@@ -13,6 +13,7 @@ import socket
 import ssl
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,7 @@ from cluster.management import itl
 from cluster.management.certificates import regenerate
 from cluster.management.services import Order, carry_out, follow, give_order, service_statuses
 from cluster.purposes import Purpose
-from cluster.servicecatalogue import CATALOGUE, TFTP, TOMCAT, TVS, Health
+from cluster.servicecatalogue import CALLMANAGER, CATALOGUE, SYSTEM_SSH, TFTP, TOMCAT, TVS, Health
 from cluster.store import ClusterStore
 from lab.laboratory import Laboratory, database_path
 from lab.ports import PortPlan
@@ -36,7 +37,7 @@ from tests.conftest import CONFIG, Lab, LabMaker, lab_config
 
 PUB, SUB = "alpha-pub", "alpha-sub1"
 OPERATOR = Actor("admin", "ssh 192.0.2.7")
-REAL = (TFTP, TVS, TOMCAT)
+REAL = (TFTP, TVS, TOMCAT, CALLMANAGER)
 PATIENCE_S = 30
 
 if TYPE_CHECKING:
@@ -135,11 +136,12 @@ async def test_what_is_stopped_does_not_listen_and_what_is_started_does_on_the_s
     assert await all_listen(before) == {True}
 
 
-@pytest.mark.parametrize("name", REAL)
+@pytest.mark.parametrize("name", [*REAL, SYSTEM_SSH])
 async def test_restart_keeps_the_ports(lab: Lab, name: str) -> None:
     before = listeners(lab, name)
     told = await order(lab.store, name, Order.RESTART)
-    assert told == [f"{name}[STOPPING]", f"{name}[STARTING]", f"{name}[STARTED]"]
+    shown = f"{name} " if name == SYSTEM_SSH else name
+    assert told == [f"{shown}[STOPPING]", f"{shown}[STARTING]", f"{shown}[STARTED]"]
     assert listeners(lab, name) == before
     assert await all_listen(before) == {True}
 
@@ -162,9 +164,52 @@ async def test_deactivated_tftp_serves_no_file_until_it_is_activated(lab: Lab) -
     assert await itl_file() == first
 
 
+@dataclass(frozen=True)
+class Documented:
+    """A row of the table in docs/services.md."""
+
+    name: str
+    kind: str
+    default: str
+    listens: set[tuple[str, int]]
+
+
+def documented() -> list[Documented]:
+    text = (Path(__file__).parents[2] / "docs" / "services.md").read_text("utf-8")
+    table = text.split("| service | class | by default | listens on |\n")[1].split("\n\n")[0]
+    rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in table.splitlines()[1:]]
+    found = []
+    for name, kind, default, where in rows:
+        ports: set[tuple[str, int]] = set()
+        transport = ""
+        for word in where.replace(",", "").split():
+            if word.isdigit():
+                ports.add((transport, int(word)))
+            else:
+                transport = word.lower()
+        found.append(Documented(name, kind.split()[0], default, ports))
+    return found
+
+
+def test_documented_services_are_those_of_the_catalogue() -> None:
+    assert [(row.name, row.kind) for row in documented()] == [
+        (facts.name, facts.kind.value) for facts in CATALOGUE.values()
+    ]
+    assert [row.default.startswith("started") for row in documented()] == [it.activated for it in CATALOGUE.values()]
+
+
+async def test_documented_ports_are_those_that_are_bound(lab: Lab) -> None:
+    """Told by the port of the same service that has this number when nothing is moved."""
+    ours, usual = lab.ports(), Ports()
+    number = {getattr(ours, name): getattr(usual, name) for name in Ports.__slots__}
+    for row in documented():
+        bound = {(where.transport, number[where.port]) for where in listeners(lab, row.name)}
+        assert bound == row.listens, row.name
+
+
 async def test_services_without_a_daemon_have_a_state_all_the_same(lab: Lab) -> None:
     for name in CATALOGUE:
-        if name not in {*REAL, "System SSH", "Service Manager"}:
+        if name not in {*REAL, SYSTEM_SSH, "Service Manager"}:
             if not (await line(lab.store, name)).endswith("[STARTED]"):
                 await order(lab.store, name, Order.ACTIVATE)
             assert listeners(lab, name) == ()
@@ -226,6 +271,8 @@ REACTIVATE, RESTART, STOP_START = (Order.DEACTIVATE, Order.ACTIVATE), (Order.RES
         (Purpose.TOMCAT_ECDSA, TFTP, "https_tomcat", EC, RESTART),
         (Purpose.TOMCAT, TOMCAT, "secure_web", RSA, RESTART),
         (Purpose.TOMCAT_ECDSA, TOMCAT, "secure_web", EC, STOP_START),
+        (Purpose.CALLMANAGER, CALLMANAGER, "secured_sip", RSA, RESTART),
+        (Purpose.CALLMANAGER_ECDSA, CALLMANAGER, "secured_sip", EC, RESTART),
         (Purpose.TVS, TVS, "tvs", RSA, RESTART),
         (Purpose.TVS, TVS, "tvs", RSA, STOP_START),
     ],

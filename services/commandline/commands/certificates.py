@@ -27,8 +27,7 @@ async def regen(context: CommandContext, arguments: Arguments) -> None:
     airy = purpose is Purpose.ITL_RECOVERY
     gap = "\n" if airy else ""
     await context.write(f"{gap}{regeneration_warning(purpose)}{gap}")
-    if not await context.confirm(Ucm.PROCEED_REGENERATION, "yes", "y"):
-        return
+    await context.confirm(Ucm.PROCEED_REGENERATION, "yes", "y")
     await context.finish(regenerate(context.store, context.node, purpose, context.actor, seen=seen))
     done = Ucm.REGENERATED.format(unit=purpose.value)
     await context.write(f"{gap}{done}\n{gap}{restart_hint(purpose)}")

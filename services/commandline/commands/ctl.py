@@ -21,8 +21,7 @@ def _dialog(
     """A handler that asks, says what it does, does it, and says what it did."""
 
     async def run(context: CommandContext, _arguments: Arguments) -> None:
-        if not await context.confirm(question, "y", "yes"):
-            return
+        await context.confirm(question, "y", "yes")
         await context.write(working)
         await context.finish(operation(context.store, context.actor))
         await context.write("\n".join(done))

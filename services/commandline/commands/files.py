@@ -53,8 +53,7 @@ async def get(context: CommandContext, arguments: Arguments) -> None:
     if found is None:
         raise Refusal(404, Ours.NO_FILE.format(name=name, node=context.node))
     await context.write(f"{Ours.GATHERING}\n{Ours.AFFECTED.format(count=1)}")
-    if not await context.confirm(Ours.PROCEED_FILE, "y", "yes"):
-        return
+    await context.confirm(Ours.PROCEED_FILE, "y", "yes")
     remote = await Remote.asked(context)
     if found == RECOVERY_FILE:
         password = await _new_password(context, found)
@@ -87,8 +86,7 @@ async def _delete(context: CommandContext, name: str) -> None:
         await context.write(Ucm.DELETED.format(found=0, deleted=0))
         raise Refusal(404, Ours.NO_FILE.format(name=name, node=context.node))
     await context.write(Ucm.DELETE_QUESTION.format(name=found))
-    if not await context.confirm(Ucm.DELETE_CONTINUE, "y", "yes"):
-        return
+    await context.confirm(Ucm.DELETE_CONTINUE, "y", "yes")
     deleted = await context.finish(delete_file(context.store, context.node, found, context.actor))
     await context.write(Ucm.DELETED.format(found=1, deleted=int(deleted)))
 

@@ -30,7 +30,8 @@ class Remote:
         """Asks for what is not known yet. The password is asked for after the server's key was accepted.
 
         Raises:
-            Refusal: something is missing, or the key was not accepted.
+            Declined: the key was not accepted.
+            Refusal: something is missing.
             OperatorError: the server is not reached.
         """
         host = host or (await context.ask(Ours.SFTP_HOST)).strip()
@@ -40,8 +41,7 @@ class Remote:
             raise Refusal(400, "an SFTP server and a user are needed")
         key = await context.servers.host_key(server)
         await context.write(Ours.SFTP_KEY.format(host=server.host, port=server.port, key=key.fingerprint))
-        if not await context.confirm(Ours.SFTP_KEY_QUESTION, "yes", "y"):
-            raise Refusal(403, f"the host key of {server.host} was not accepted")
+        await context.confirm(Ours.SFTP_KEY_QUESTION, "yes", "y")
         password = await context.ask(Ours.SFTP_PASSWORD, secret=True)
         directory = (await context.ask(Ours.SFTP_DIRECTORY)).strip()
         return cls(server, key, Account(user, password), directory)

@@ -69,8 +69,7 @@ async def fips_disable(context: CommandContext, _arguments: Arguments) -> None:
 async def _set_fips(context: CommandContext, *, enabled: bool) -> None:
     if _fips(context) is enabled:
         raise Refusal(409, Ours.FIPS_ALREADY.format(state=_state(enabled=enabled)))
-    if not await context.confirm(Ours.FIPS_QUESTION.format(state="on" if enabled else "off"), "yes", "y"):
-        return
+    await context.confirm(Ours.FIPS_QUESTION.format(state="on" if enabled else "off"), "yes", "y")
     await context.finish(context.store.set_parameter(FIPS_MODE, str(enabled), context.actor))
     await context.write(Ours.FIPS_SET.format(state=_state(enabled=enabled)))
 

@@ -35,8 +35,7 @@ async def delete(context: CommandContext, arguments: Arguments) -> None:
         raise Refusal(409, Ours.NO_OWN_DELETION.format(unit=unit))
     store = trust_store_of(unit)
     seen = await trust_certificate(context, f"{store}/{name}")
-    if not await context.confirm(Ours.DELETE_TRUST_QUESTION.format(name=name, store=store), "yes", "y"):
-        return
+    await context.confirm(Ours.DELETE_TRUST_QUESTION.format(name=name, store=store), "yes", "y")
     await context.finish(delete_trust(context.store, store, seen.sha256.hex(), context.actor))
     await context.write(Ours.DELETED_TRUST.format(name=name, store=store))
 

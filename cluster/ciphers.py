@@ -1,0 +1,39 @@
+"""The "TLS Ciphers" enterprise parameter: what each choice offers, in order (R-ECC-1).
+
+The order counts where UCM is the client; as a server it follows the client's. The labels are those of the guides, whose
+spacing is irregular; blanks are therefore not compared.
+"""
+
+from __future__ import annotations
+
+_RSA_256, _EC_256 = "ECDHE-RSA-AES256-GCM-SHA384", "ECDHE-ECDSA-AES256-GCM-SHA384"
+_RSA_128, _EC_128 = "ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES128-GCM-SHA256"
+_RSA_CBC = "AES128-SHA"
+
+DEFAULT = "All Ciphers RSA Preferred"
+
+TLS_CIPHER_CHOICES: dict[str, tuple[str, ...]] = {
+    "Strongest- AES-256 SHA-384 Only: RSA Preferred": (_RSA_256, _EC_256),
+    "Strongest-AES-256 SHA-384 Only: ECDSA Preferred": (_EC_256, _RSA_256),
+    "Medium-AES-256 AES-128 Only: RSA Preferred": (_RSA_256, _EC_256, _RSA_128, _EC_128),
+    "Medium-AES-256 AES-128 Only: ECDSA Preferred": (_EC_256, _RSA_256, _EC_128, _RSA_128),
+    DEFAULT: (_RSA_256, _EC_256, _RSA_128, _EC_128, _RSA_CBC),
+    "All Ciphers ECDSA Preferred": (_EC_256, _RSA_256, _EC_128, _RSA_128, _RSA_CBC),
+}
+"""Label -> OpenSSL's names of its suites, in order."""
+
+
+def _folded(label: str) -> str:
+    return "".join(label.split()).lower()
+
+
+def tls_ciphers_text(label: str) -> str:
+    """The label as it is kept.
+
+    Raises:
+        ValueError: there is no such choice.
+    """
+    found = next((known for known in TLS_CIPHER_CHOICES if _folded(known) == _folded(label)), None)
+    if found is None:
+        raise ValueError(label)
+    return found

@@ -1,0 +1,147 @@
+"""Orders to phones, and who is registered: what an administrator does under Device > Phone.
+
+An order is part of the cluster's state; each node gives it to the phones that are registered with it at that moment. A
+phone that is not registered anywhere misses it, as in the field.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, insert, select
+
+from cluster import schema
+from wire.ciscosip import ACTIONS
+from wire.errors import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from cluster.audit import Actor
+    from cluster.changes import Transaction
+    from cluster.definition import Device
+    from cluster.snapshot import ClusterSnapshot
+    from cluster.store import ClusterStore
+
+EVERYONE = "all"
+_GIVEN = tuple(action for action in ACTIONS if action != "call-preservation")
+_TARGET = re.compile(r"all|SEP[0-9A-F]{12}|model:[0-9A-Za-z-]{1,16}|pool:.{1,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredPhone:
+    """A phone that is registered somewhere.
+
+    Attributes:
+        node: with which.
+        itl: how its ITL compares with the node's, in UCM's words.
+        since: ISO 8601, UTC.
+    """
+
+    node: str
+    device: str
+    address: str
+    transport: str
+    lines: tuple[str, ...]
+    itl: str
+    since: str
+
+
+def concerns(target: str, device: Device) -> bool:
+    """Whether an order to `target` is for this device."""
+    kind, _, value = target.partition(":")
+    if kind == "model":
+        return device.model == value
+    if kind == "pool":
+        return device.device_pool == value
+    return target in {EVERYONE, device.name}
+
+
+async def order_phones(store: ClusterStore, action: str, target: str, actor: Actor) -> int:
+    """Gives an order; returns how many devices of the cluster it is for, registered or not.
+
+    Args:
+        store: the cluster.
+        action: ``reset``, ``restart``, ``check-version`` or ``apply-config``.
+        target: ``all``, a device, ``model:8865`` or ``pool:Default``.
+        actor: who gives it.
+
+    Raises:
+        Refusal: no such action or target, or it is for nobody.
+        OperatorError: the database refuses.
+    """
+    if action not in _GIVEN:
+        raise Refusal(400, f"there is no order {action!r} to phones; possible: {', '.join(_GIVEN)}")
+    if not _TARGET.fullmatch(target):
+        raise Refusal(400, f"{target!r} is no target; give 'all', SEP<MAC>, model:<model> or pool:<device pool>")
+    concerned = _concerned(store.snapshot, target)
+    if not concerned:
+        raise Refusal(404, f"no device of the cluster is meant by {target!r}")
+
+    async def change(transaction: Transaction) -> bool:
+        await put_order(transaction, action, target)
+        return True
+
+    await store.apply(f"phones: {action} {target}", change, actor)
+    return concerned
+
+
+async def put_order(transaction: Transaction, action: str, target: str) -> None:
+    """Writes the row of an order; one transaction can give one."""
+    row = {"revision": transaction.revision, "action": action, "target": target}
+    await transaction.connection.execute(insert(schema.phone_order).values(**row))
+
+
+async def registered_phones(store: ClusterStore) -> list[RegisteredPhone]:
+    """What running nodes said last, by device.
+
+    Raises:
+        OperatorError: the database cannot be read.
+    """
+
+    async def read(connection: AsyncConnection) -> list[RegisteredPhone]:
+        table = schema.registration
+        return [
+            RegisteredPhone(
+                row.node, row.device, row.address, row.transport, tuple(row.lines.split()), row.itl, row.since
+            )
+            for row in await connection.execute(select(table).order_by(table.c.device, table.c.node))
+        ]
+
+    return await store.look(read)
+
+
+async def note_registrations(store: ClusterStore, node: str, phones: Sequence[RegisteredPhone]) -> None:
+    """Replaces what a node says.
+
+    Raises:
+        OperatorError: the database refuses.
+    """
+    table = schema.registration
+    rows = [
+        {
+            "node": phone.node,
+            "device": phone.device,
+            "address": phone.address,
+            "transport": phone.transport,
+            "lines": " ".join(phone.lines),
+            "itl": phone.itl,
+            "since": phone.since,
+        }
+        for phone in phones
+    ]
+
+    async def write(connection: AsyncConnection) -> None:
+        await connection.execute(delete(table).where(table.c.node == node))
+        if rows:
+            await connection.execute(insert(table), rows)
+
+    await store.note(write)
+
+
+def _concerned(snapshot: ClusterSnapshot, target: str) -> int:
+    return sum(concerns(target, device) for device in snapshot.devices.values())

@@ -1,0 +1,116 @@
+"""The screen of a phone that stays up: one line for each thing that changes, a few keys to press.
+
+Keys are lines on standard input: ``d`` directory, ``s`` settings, ``e`` erase trust lists, ``r`` reset, ``q`` unplug.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from lab.reports import decision_table, print_directory, print_settings
+from lab.story.text import Text
+from phone_sim.life import LifeEvents, PhoneLife
+from wire.errors import UcmsimError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from lab.story.text import Language
+    from phone_sim.phone import Phone
+    from phone_sim.registration import RegistrationStatus
+    from phone_sim.report import BootReport
+
+_KEYS = Text(
+    "Keys (then Enter): d directory, s settings, e erase trust lists, r reset, q unplug",
+    "キー(続けて Enter): d ディレクトリ、s 設定、e 信頼リスト消去、r リセット、q 電源断",
+)
+_BOOTED = Text("boot {number}: {outcome}", "起動 {number} 回目: {outcome}")
+
+
+async def show_life(phone: Phone, console: Console, language: Language) -> None:
+    """Runs the phone until it is unplugged, by key, Ctrl-C or a signal.
+
+    Raises:
+        FlashError: flash cannot be written.
+    """
+    screen = _Screen(phone, console, language)
+    unplugged = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, unplugged.set)
+    console.print(f"{phone.name} ({phone.model.name})", style="bold")
+    console.print(_KEYS.of(language), style="dim")
+    keys = asyncio.create_task(screen.read_keys(unplugged))
+    try:
+        await screen.live(unplugged)
+    finally:
+        keys.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await keys
+
+
+class _Screen:
+    def __init__(self, phone: Phone, console: Console, language: Language) -> None:
+        self._phone, self._console, self._language = phone, console, language
+        self._life = PhoneLife(phone, LifeEvents(self._booted, self._registration))
+        self._restart = asyncio.Event()
+
+    async def live(self, unplugged: asyncio.Event) -> None:
+        while not unplugged.is_set():
+            self._restart.clear()
+            life = asyncio.create_task(self._life.run())
+            waits = [asyncio.create_task(event.wait()) for event in (unplugged, self._restart)]
+            await asyncio.wait({life, *waits}, return_when=asyncio.FIRST_COMPLETED)
+            for task in (life, *waits):
+                task.cancel()
+            results = await asyncio.gather(life, *waits, return_exceptions=True)
+            failure = results[0]
+            if isinstance(failure, Exception):
+                raise failure
+
+    async def read_keys(self, unplugged: asyncio.Event) -> None:
+        """Reads standard input without blocking; its end is no key."""
+        loop = asyncio.get_running_loop()
+        reader = asyncio.StreamReader()
+        try:
+            await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+        except (OSError, ValueError):
+            return  # nobody can press a key there
+        while line := await reader.readline():
+            await self._press(line.decode("utf-8", "replace").strip().lower(), unplugged)
+
+    async def _press(self, key: str, unplugged: asyncio.Event) -> None:
+        try:
+            match key:
+                case "d":
+                    print_directory(self._console, await self._phone.open_directory(), self._language)
+                case "s":
+                    print_settings(self._console, self._phone.settings)
+                case "e":
+                    self._phone.erase_trust_lists()
+                    self._restart.set()
+                case "r":
+                    self._restart.set()
+                case "q":
+                    unplugged.set()
+                case _:
+                    self._console.print(_KEYS.of(self._language), style="dim")
+        except UcmsimError as error:
+            self._line(str(error))
+
+    def _booted(self, report: BootReport) -> None:
+        self._line(_BOOTED.of(self._language, number=self._life.boots, outcome=report.outcome.value))
+        self._console.print(decision_table(report.decisions, self._language))
+        for message in report.status_messages:
+            self._line(message.text)
+
+    def _registration(self, status: RegistrationStatus) -> None:
+        self._line(f"{status.text} ({status.server})" if status.server else status.text)
+
+    def _line(self, text: str) -> None:
+        self._console.print(f"{datetime.now(UTC):%H:%M:%S}  {text}", markup=False)

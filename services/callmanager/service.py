@@ -1,0 +1,204 @@
+"""Cisco CallManager: SIP on UDP and TCP 5060 and on TLS 5061, with one registrar behind them."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import socket
+import ssl
+from functools import partial
+from typing import TYPE_CHECKING
+
+from base.tls import server_context
+from cluster.ciphers import TLS_CIPHER_CHOICES
+from cluster.management.phones import concerns
+from cluster.parameters import PHONE_RESET, RESET_AUTOMATICALLY, TLS_CIPHERS
+from cluster.phonefiles import version_stamp
+from cluster.purposes import Purpose
+from cluster.trustlists import build_itl
+from services.callmanager.board import RegistrationBoard
+from services.callmanager.daemon import DatagramListener, Exchange, SipLimits, StreamListener
+from services.callmanager.registrar import Registrar
+from services.composite import CompositeService
+from services.service import Health
+from wire.ciscosip import ServiceControl
+from wire.trustlist import ITL_FILE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from base.trace import Trace
+    from cluster.definition import Device
+    from cluster.endpoints import Ports
+    from cluster.snapshot import ClusterSnapshot
+    from cluster.store import ClusterStore
+    from services.callmanager.registrar import Registration
+    from services.composite import Part
+
+
+class CiscoCallManager(CompositeService):
+    """Registers phones and gives them orders.
+
+    Its CallManager certificates are bound at `start` (R-CRT-6), and registrations end with it. Orders of the cluster
+    are given to the phones that are registered here. When the node's ITL changes, they are reset unless the
+    administrator wants to do that by hand; before release 10.5 a rollback is announced by hand in any case (R-RBK-1).
+
+    Args:
+        node: name.
+        address: that phones know the node by.
+        host: to bind.
+        ports: gives the node's ports.
+        store: the cluster.
+    """
+
+    name = "Cisco CallManager"
+
+    def __init__(
+        self,
+        node: str,
+        address: str,
+        host: str,
+        ports: Callable[[], Ports],
+        store: ClusterStore,
+        *,
+        trace: Trace,
+        limits: SipLimits | None = None,
+    ) -> None:
+        super().__init__()
+        self._node, self._address, self._host = node, address, host
+        self._ports, self._store = ports, store
+        self._trace = trace.bind(service=self.name)
+        self._limits = limits
+        self._exchange: Exchange | None = None
+        self._board: RegistrationBoard | None = None
+        self._unsubscribe: Callable[[], None] = lambda: None
+        self._seen: ClusterSnapshot | None = None
+
+    @property
+    def registrar(self) -> Registrar:
+        """Who is registered; a new and empty one after each start."""
+        assert self._exchange is not None  # noqa: S101 - asked of a running service only
+        return self._exchange.registrar
+
+    async def start(self) -> None:
+        """See `services.service.Service`."""
+        if self.health() is not Health.STOPPED:
+            return
+        await super().start()
+        self._seen = self._store.snapshot
+        self._unsubscribe = self._store.subscribe(self._follow)
+        self._board = RegistrationBoard(self._store, self._node, self.registrar, self._itl_sha1)
+
+    async def stop(self, grace_s: float) -> None:
+        """See `services.service.Service`."""
+        self._unsubscribe()
+        self._unsubscribe = lambda: None
+        await super().stop(grace_s)
+        if self._exchange is not None:
+            self._exchange.close()
+        board, self._board = self._board, None
+        if board is not None:
+            await board.close()
+
+    def make_parts(self) -> list[Part]:
+        """See `services.composite.CompositeService`."""
+        ports = self._ports()
+        sip = ports.sip or _free_pair(self._host)
+        registrar = Registrar(
+            self._node, self._address, lambda: self._store.snapshot, lambda: secrets.randbelow(1 << 31), self._changed
+        )
+        exchange = self._exchange = Exchange(registrar, self._store.now, self._trace, self._limits)
+        return [
+            DatagramListener(exchange, self._host, sip),
+            StreamListener(exchange, self._host, sip),
+            StreamListener(exchange, self._host, ports.secured_sip, self._context()),
+        ]
+
+    def _context(self) -> ssl.SSLContext:
+        """TLS 1.2 with the suites of the enterprise parameter; the client's order decides, and with it the certificate.
+
+        Phones are asked for a certificate. Those that CAPF or the manufacturer's CA signed count; a phone without one
+        is refused when it registers, with a reason.
+        """
+        snapshot = self._store.snapshot
+        own = [
+            snapshot.own_certificate(self._node, purpose)
+            for purpose in (Purpose.CALLMANAGER, Purpose.CALLMANAGER_ECDSA)
+        ]
+        ciphers = ":".join(TLS_CIPHER_CHOICES[snapshot.parameter(TLS_CIPHERS)])
+        context = server_context(
+            [item.identity for item in own if item is not None], maximum=ssl.TLSVersion.TLSv1_2, ciphers=ciphers
+        )
+        context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
+        authorities = snapshot.phone_authorities
+        if authorities:
+            context.verify_mode = ssl.CERT_OPTIONAL
+            context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+            context.load_verify_locations(cadata="".join(certificate.pem for certificate in authorities))
+        return context
+
+    def _changed(self, what: str, registration: Registration) -> None:
+        if self._board is not None:
+            self._board.changed()
+        if what != "renewed":
+            self._trace.emit(
+                "registration",
+                device=registration.device,
+                what=what,
+                lines=list(registration.lines),
+                peer=f"{registration.source.address}:{registration.source.port}",
+                transport=registration.source.transport,
+            )
+
+    # ------------------------------------------------------------------ orders
+
+    def _follow(self, snapshot: ClusterSnapshot) -> None:
+        """Carries out what is new in a snapshot."""
+        before, self._seen = self._seen, snapshot
+        if before is None:
+            return
+        for order in snapshot.phone_orders:
+            if order.revision > before.revision:
+                self._order(order.action, partial(concerns, order.target))
+        if _itl_content(before, self._node) != _itl_content(snapshot, self._node):
+            if self._board is not None:
+                self._board.changed()
+            if _resets_phones(before, snapshot):
+                self._trace.emit("phones_reset", reason="the ITL changed")
+                self._order("reset", lambda _device: True)
+
+    def _order(self, action: str, wanted: Callable[[Device], bool]) -> None:
+        snapshot = self._store.snapshot
+        for registration in list(self.registrar.registrations.values()):
+            device = snapshot.devices.get(registration.device)
+            if device is not None and wanted(device) and self._exchange is not None:
+                control = ServiceControl(action, registration.call_id, config_version=version_stamp(snapshot, device))
+                self._exchange.order(device.name, control)
+
+    def _itl_sha1(self) -> bytes:
+        itl = build_itl(self._store.snapshot, self._node)
+        return hashlib.sha1(itl, usedforsecurity=False).digest()
+
+
+def _itl_content(snapshot: ClusterSnapshot, node: str) -> str:
+    stamp = snapshot.stamps.get((node, ITL_FILE))
+    return stamp.content if stamp is not None else ""
+
+
+def _resets_phones(before: ClusterSnapshot, now: ClusterSnapshot) -> bool:
+    if before.rollback is not now.rollback and not now.release.rollback_resets:
+        return False
+    return now.parameter(PHONE_RESET) == RESET_AUTOMATICALLY
+
+
+def _free_pair(host: str) -> int:
+    """A port that is free for TCP and UDP alike, as SIP has one number for both; 0 when none was found."""
+    for _ in range(20):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
+            try:
+                udp.bind((host, 0))
+                tcp.bind(udp.getsockname())
+            except OSError:
+                continue
+            return int(udp.getsockname()[1])
+    return 0
