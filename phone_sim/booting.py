@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from phone_sim import boot, trust
 from phone_sim.boot import Attempt, Event, File, Part, State, Transport
-from phone_sim.clients import tftp
 from phone_sim.clients.errors import FileNotFoundOnServer, ServerRefused, ServerUnreachable, TransferFailed
 from phone_sim.clients.http import get
+from phone_sim.clients.tftp import fetch
 from phone_sim.memory import read_config
 from phone_sim.messages import ListOutcome, Status, trust_list_alarm, trust_list_status
 from phone_sim.reasons import Reason
@@ -22,6 +22,7 @@ from phone_sim.report import (
     list_summaries,
 )
 from phone_sim.trust import Accept, KeepOld, ListKind, ServerPurpose
+from wire.encryptedfile import EncryptedFile
 from wire.errors import WireError
 from wire.phoneconfig import PhoneConfig
 
@@ -154,9 +155,10 @@ class BootRun:
             case boot.AskTvs():
                 return await self._ask_tvs()
             case boot.Install(part):
-                return self._install(part)
+                self._install(part)
             case boot.KeepOld(part):
-                return self._keep_old(part)
+                self._keep_old(part)
+        return None
 
     # --- fetching ---
 
@@ -211,7 +213,7 @@ class BootRun:
         port = self._port(transport)
         match transport:
             case Transport.TFTP:
-                return await tftp.fetch(
+                return await fetch(
                     server.host,
                     port,
                     name,
@@ -257,7 +259,7 @@ class BootRun:
         signed = trust.read_signed(arrival.data) if arrival.file in _SIGNED_FILES else KeepOld(Reason.UNSIGNED)
         if not isinstance(signed, KeepOld):
             decision = trust.judge_signed(arrival.name, signed, held, self._answer)
-            plain = b"" if isinstance(signed, trust.EncryptedFile) else signed.body
+            plain = b"" if isinstance(signed, EncryptedFile) else signed.body
         elif signed.reason is Reason.UNSIGNED:
             decision = trust.judge_unsigned(held, over_trusted_https=arrival.transport is Transport.HTTPS)
             plain = arrival.data

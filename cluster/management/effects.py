@@ -40,7 +40,7 @@ EFFECTS: dict[Purpose, Effect] = {
     Purpose.ITL_RECOVERY: Effect((_TVS, _TFTP), ctl=True, itl=True, note="phones know it from the next ITL on"),
 }
 
-_OVERWRITE = "WARNING: This operation will overwrite any CA signed certificate previously imported for {purpose}"
+_OVERWRITE = "WARNING: This operation will overwrite any CA signed certificate previously imported for  {purpose}"
 _RECOVERY = (
     "WARNING: If you are using a tokenless CTL and if the CallManager certificate is recently generated, please ensure "
     "that the CTL File already has the new CallManager certificate and is updated to the endpoints, before generating "

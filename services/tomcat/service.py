@@ -75,8 +75,8 @@ class CiscoTomcat(CompositeService):
             HttpListener(protocol, self._host, port, handler, trace=self._trace, context=tls, limits=self._limits)
             for protocol, port, handler, tls in (
                 ("HTTPS (phone services)", ports.secure_web, self._secure, context),
-                ("HTTPS (administration)", ports.secure_admin, self._secure, context),
                 ("HTTP (phone services)", ports.web, self._pages, None),
+                ("HTTPS (administration)", ports.secure_admin, self._secure, context),
             )
         ]
 

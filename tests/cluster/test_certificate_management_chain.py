@@ -137,12 +137,12 @@ def test_more_cas_than_the_root_allows(tmp_path: Path) -> None:
     ],
 )
 def test_a_ca_outside_its_validity_by_the_clusters_clock(now: datetime, reason: str, tmp_path: Path) -> None:
-    years = {"begin": datetime(2030, 1, 1, tzinfo=UTC), "end": datetime(2031, 1, 1, tzinfo=UTC)}
+    begin, end = datetime(2030, 1, 1, tzinfo=UTC), datetime(2031, 1, 1, tzinfo=UTC)
     root = OpensslCa.make(
         tmp_path / "root", begin=datetime(2020, 1, 1, tzinfo=UTC), end=datetime(2040, 1, 1, tzinfo=UTC)
     )
-    ca = OpensslCa.make(tmp_path / "ca", ISSUING, under=root, **years)
-    leaf = ca.sign(CSR, **years)
+    ca = OpensslCa.make(tmp_path / "ca", ISSUING, under=root, begin=begin, end=end)
+    leaf = ca.sign(CSR, begin=begin, end=end)
     assert reason in refusal(leaf, *ca.chain, now=now)
     assert build_chain(leaf, ca.chain, datetime(2030, 6, 1, tzinfo=UTC)) == ca.chain
 

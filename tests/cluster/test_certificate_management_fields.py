@@ -50,9 +50,7 @@ def settled(
     return settle(state or snapshot(), PUB, purpose, fields, for_request=for_request)
 
 
-def refusal(
-    purpose: Purpose, state: ClusterSnapshot | None = None, *, for_request: bool = False, **wishes: Any
-) -> str:
+def refusal(purpose: Purpose, state: ClusterSnapshot | None = None, *, for_request: bool = False, **wishes: Any) -> str:
     with pytest.raises(Refusal) as caught:
         settled(purpose, state, for_request=for_request, **wishes)
     assert caught.value.code == 400

@@ -36,9 +36,7 @@ TINY = Grammar(
 
 
 @pytest.fixture
-async def store(
-    tmp_path: Path, state_templates: Callable[[str], Awaitable[Path]]
-) -> AsyncIterator[ClusterStore]:
+async def store(tmp_path: Path, state_templates: Callable[[str], Awaitable[Path]]) -> AsyncIterator[ClusterStore]:
     opened = await open_copy(tmp_path / "state", state_templates)
     yield opened
     await opened.close()

@@ -228,7 +228,9 @@ async def test_sql_lists_every_certificate_with_its_pem(store: ClusterStore) -> 
     assert CERTIFICATE_QUERY in await desk("help run sql")
     shown = await desk(f"run sql {CERTIFICATE_QUERY}")
     assert shown.splitlines()[0].split() == ["servername", "name", "moniker", "ipv4address", "certificate"]
-    found = {Certificate.from_pem(pem.encode()) for pem in re.findall(r"-----BEGIN.*?END CERTIFICATE-----", shown, re.S)}
+    found = {
+        Certificate.from_pem(pem.encode()) for pem in re.findall(r"-----BEGIN.*?END CERTIFICATE-----", shown, re.S)
+    }
     assert {own.certificate for own in store.snapshot.own.values()} <= found
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from base.trace import Trace
 from cluster.audit import SYSTEM
+from cluster.config import Administrator
 from cluster.management.certificates import regenerate
 from cluster.purposes import Purpose
 from phone_sim.clients.appserver import parse_menu
@@ -177,7 +178,7 @@ async def test_when_one_port_is_taken_the_other_is_not_bound_either(lab: Lab) ->
 
     taken = replace(lab.ports(), secure_web=0)
     tomcat = CiscoTomcat(
-        PUB, HOST, lambda: taken, lambda: lab.store.snapshot, lambda: lab.laboratory.endpoints, trace=Trace()
+        PUB, HOST, lambda: taken, lab.store, lambda: lab.laboratory.endpoints, Administrator(), trace=Trace()
     )
     with pytest.raises(OperatorError, match=r"^HTTP \(phone services\) cannot listen on 127.0.0.1 port"):
         await tomcat.start()

@@ -67,7 +67,10 @@ COMMANDS = (
         "set cert import own",
         "install the certificate that a CA made of the signing request",
         import_own,
-        (UNIT, Argument("CACERT", "the CA's certificate in the trust store: it has to be there", optional=True)),
+        (
+            UNIT,
+            Argument("CACERT", "the CA's certificate in the trust store: has to be there", optional=True, rest=True),
+        ),
         level=1,
     ),
 )
