@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import os
 import sqlite3
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -52,7 +51,6 @@ def open_sqlite(path: Path) -> AsyncEngine:
         path.chmod(0o600)
     except OSError as error:
         raise OperatorError(f"cannot keep state in {path.parent}: {error.strerror}") from error
-    logging.getLogger("aiosqlite").setLevel(logging.INFO)  # its debugging messages quote every value, keys included
     address = f"file:{quote(str(path))}"
     engine = create_async_engine(
         URL.create("sqlite+aiosqlite", database=address, query={"mode": "rw", "uri": "true"}),

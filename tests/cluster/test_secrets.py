@@ -31,7 +31,7 @@ def secrets_of(snapshot: ClusterSnapshot) -> list[str]:
         found += [line for line in own.key_pem.decode().splitlines() if len(line) == 64]
         numbers = own.private_key.private_numbers()
         found.append(str(numbers.d if isinstance(numbers, rsa.RSAPrivateNumbers) else numbers.private_value))
-    assert len(found) > 100
+    assert len(found) > 50
     return found
 
 
@@ -60,8 +60,8 @@ async def test_neither_trace_nor_log_of_an_installation_shows_a_key(
     await store.install(definition(1, release="8.6"))
     assert sink.events
     text = caplog.text + repr(sink.events)
-    assert not [own for own in store.snapshot.own.values() if own.key_pem.decode()[100:160] in text]
-    assert "PRIVATE KEY" not in text
+    assert "INSERT INTO own_certificate" in text, "the driver's own messages are there"
+    assert_silent(text, store.snapshot)
 
 
 async def test_a_failed_statement_does_not_show_the_key_that_was_in_it(store: ClusterStore) -> None:
@@ -76,4 +76,5 @@ async def test_a_failed_statement_does_not_show_the_key_that_was_in_it(store: Cl
         await store.apply("a mistake", twice)
     text = "".join(traceback.format_exception(caught.value))
     assert "own_certificate" in text
+    assert "[parameters:" not in text
     assert_silent(text, store.snapshot)

@@ -134,27 +134,32 @@ async def test_a_change_that_fails_half_way_leaves_nothing(store: ClusterStore) 
 
 
 async def test_a_change_that_is_cancelled_leaves_the_old_revision_or_the_new(
-    database: StateMaker, open_store: StoreMaker
+    database: StateMaker, open_store: StoreMaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("cluster.database.LOCK_TIMEOUT_S", 5.0)
     path = await database()
     store = await open_store(path)
-    for steps in range(12):
+    other = await open_store(path)
+    for steps in range(0, 60, 2):
         before = store.snapshot.revision
         task = asyncio.create_task(store.add_trust("tomcat-trust", [stranger()]))
-        for _ in range(steps * 3):
+        for _ in range(steps):
             await asyncio.sleep(0)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         await store.refresh()
         assert store.snapshot.revision - before in {0, 1}
+        await other.set_parameter(ROLLBACK, str(steps % 2 == 0))
+        await store.refresh()
     assert await store.add_trust("tomcat-trust", [stranger()]) == 1
     assert state((await open_store(path)).snapshot) == state(store.snapshot)
 
 
 async def test_work_on_the_side_that_is_cancelled_leaves_the_database_free(
-    database: StateMaker, open_store: StoreMaker
+    database: StateMaker, open_store: StoreMaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A statement given up half-way would keep the lock, and every other process waiting."""
+    monkeypatch.setattr("cluster.database.LOCK_TIMEOUT_S", 5.0)
     path = await database()
     store, other = await open_store(path), await open_store(path)
 
@@ -165,15 +170,15 @@ async def test_work_on_the_side_that_is_cancelled_leaves_the_database_free(
     async def read(connection: AsyncConnection) -> int:
         return len((await connection.execute(select(schema.trust_certificate))).all())
 
-    for steps in range(12):
-        for work in (store.note(write), store.look(read), store.refresh()):
-            task = asyncio.ensure_future(work)
-            for _ in range(steps * 3):
-                await asyncio.sleep(0)
-            task.cancel()
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-        await asyncio.wait_for(other.set_parameter(ROLLBACK, str(steps % 2 == 0)), 20)
+    for steps in range(60):
+        works = (lambda: store.note(write), lambda: store.look(read), store.refresh)
+        task = asyncio.ensure_future(works[steps % 3]())  # type: ignore[operator]
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        task.cancel()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await other.set_parameter(ROLLBACK, str(steps % 2 == 0))
     assert await store.look(read) > 0
     await store.note(write)
 

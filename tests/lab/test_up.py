@@ -55,8 +55,9 @@ def boot(running: Running, name: str, flash: Path | None = None) -> Any:
 
 def identity(tmp_path: Path) -> dict[tuple[str, str], str]:
     """(node, purpose) -> SHA-256 of the certificate."""
-    rows = ucmsim("cert", "list", "--state", tmp_path / "state", "--json").json
-    return {(row["where"], row["name"]): row["sha256"] for row in rows if row["kind"] == "own"}
+    done = ucmsim("cert", "list", "--state", tmp_path / "state", "--json")
+    assert done.code == 0, done.err
+    return {(row["where"], row["name"]): row["sha256"] for row in done.json if row["kind"] == "own"}
 
 
 def test_ready_used_stopped_and_the_same_again(tmp_path: Path) -> None:

@@ -46,6 +46,7 @@ from tests.phone_sim.cast import (
     TOMCAT,
     TVS,
     TVS_SERVER,
+    Party,
     flipped,
     list_bytes,
     make_ctl,
@@ -54,9 +55,9 @@ from tests.phone_sim.cast import (
     signed_bytes,
     vector,
 )
-from wire.encryptedfile import decode_encrypted_file
+from wire.encryptedfile import EncryptedFile, decode_encrypted_file
 from wire.fileheader import DigestAlgorithm
-from wire.signedfile import decode_signed_file
+from wire.signedfile import SignedFile, decode_signed_file
 from wire.trustlist import MAX_PHONE_FILE_SIZE, Function, TrustList, TrustRecord, decode_trust_list
 
 ITL_NAME, CTL_NAME = f"ITLSEP{MAC}.tlv", f"CTLSEP{MAC}.tlv"
@@ -357,7 +358,7 @@ BY_PUB = make_signed(PUB)
 ENCRYPTED = decode_encrypted_file(vector(f"enc/SEP{MAC}.cnf.xml.enc.sgn"))
 BY_EC_ROLE = Held(itl=make_list(RECOVERY, (*ITL_RECORDS, SUB.record(TFTP))))
 
-SIGNED = {
+SIGNED: dict[str, tuple[SignedFile | EncryptedFile, Held, Answer | None, Reason | str]] = {
     "R-SBD-2 the ITL lists the signer as CCM+TFTP": (BY_PUB, HAS_ITL, None, Reason.SIGNED_BY_ITL),
     "R-SBD-2 or as TFTP": (make_signed(SUB), BY_EC_ROLE, None, Reason.SIGNED_BY_ITL),
     "R-SBD-5 the CTL lists the signer": (BY_PUB, HAS_BOTH, None, Reason.SIGNED_BY_CTL),
@@ -440,7 +441,7 @@ LISTS_TOMCAT = make_list(RECOVERY, (*ITL_RECORDS, TOMCAT.record(APP)))
 LISTS_EC = make_list(RECOVERY, (*ITL_RECORDS, EC.record(TFTP)))
 TOO_EARLY, TOO_LATE = datetime(2020, 1, 1, tzinfo=UTC), datetime(2120, 1, 1, tzinfo=UTC)
 
-SERVERS = {
+SERVERS: dict[str, tuple[Party, ServerPurpose, Held, datetime, Answer | None, Reason | str]] = {
     "R-SBD-4 an application server goes to TVS": (TOMCAT, APPLICATION, HAS_ITL, NOW, None, ASKS),
     "R-SBD-4 TVS knows it as application server": (
         TOMCAT,
@@ -550,10 +551,10 @@ def test_the_question_about_a_server_carries_its_certificate() -> None:
 
 
 def test_the_tables_cover_every_reason() -> None:
-    covered = {expected for *_, expected in LISTS.values()}
-    covered |= {expected for *_, expected in SIGNED.values()}
-    covered |= {expected for *_, expected in UNSIGNED.values()}
-    covered |= {expected for *_, expected in SERVERS.values()}
+    covered: set[Reason | str] = {row[-1] for row in LISTS.values()}
+    covered |= {row[-1] for row in SIGNED.values()}
+    covered |= {row[-1] for row in UNSIGNED.values()}
+    covered |= {row[-1] for row in SERVERS.values()}
     covered |= {expected for _, expected in READS.values()}
     assert covered - {ASKS} == set(Reason)
 

@@ -9,12 +9,14 @@ from cluster.audit import Actor
 from phone_sim.flash import MemoryFlash
 from phone_sim.models import model
 from phone_sim.phone import Phone
-from phone_sim.reasons import Reason
 from phone_sim.servers import TftpServer
+from services.commandline.interpreter import Outcome
+from tests.services.commandline_cast import Desk
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from phone_sim.reasons import Reason
     from phone_sim.report import BootReport
     from tests.conftest import Lab
 
@@ -25,10 +27,11 @@ CTL, ITL, CONFIG = "CTL", "ITL", "configuration"
 
 @dataclass(frozen=True)
 class Run:
-    """The operator gives a command at a node; it has to succeed."""
+    """The operator gives a command at a node and answers what it asks; it has to succeed."""
 
     command: str
     node: str = PUB
+    answers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -86,8 +89,8 @@ class Field:
 
     async def _take(self, step: Step, where: str) -> None:
         match step:
-            case Run(command, node):
-                await self.run(command, node)
+            case Run():
+                await self._run(step, where)
             case Set(parameter, value):
                 await self.lab.store.set_parameter(parameter, value, OPERATOR)
             case Boot():
@@ -102,10 +105,11 @@ class Field:
             case Erase():
                 self.phone().erase_trust_lists()
 
-    async def run(self, command: str, node: str = PUB) -> str:
-        from tests.procedures.console import run_command
-
-        return await run_command(self.lab, node, command)
+    async def _run(self, step: Run, where: str) -> None:
+        desk = Desk(self.lab.store, step.node)
+        desk.context.assume_yes = not step.answers
+        shown = await desk(step.command, *step.answers)
+        assert desk.outcome is Outcome.DONE, (where, shown)
 
 
 def _decisions(report: BootReport) -> dict[str, Reason]:

@@ -1,4 +1,4 @@
-"""ITLRecovery, mixed mode and rollback, step by step with a phone (R-REC-3, R-REC-4, R-CTL-1, R-CTL-2, R-RBK-1 to 3)."""
+"""ITLRecovery, mixed mode and rollback, step by step with a phone (R-REC-3, R-REC-4, R-CTL-1, R-CTL-2, R-RBK-1-3)."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from tests.procedures.test_order_of_regeneration import BY_ITL, FIRST, RESTART_T
 
 if TYPE_CHECKING:
     from tests.conftest import LabMaker
+    from tests.procedures.conftest import SafePlace
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -44,19 +45,18 @@ async def test_without_the_reset_tvs_saves_the_phone_as_long_as_its_certificate_
 
 
 async def test_all_three_at_once_strand_the_phone_until_the_exported_key_signs(
-    make_lab: LabMaker, exported_recovery: None
+    make_lab: LabMaker, safe_place: SafePlace
 ) -> None:
     """The reason to export ITLRecovery.p12 right after installation (R-REC-4)."""
-    field = Field(await make_lab())
-    await field.walk(FIRST)
-    await field.run("file get tftp ITLRecovery.p12")
-    await field.walk(
+    await Field(await make_lab()).walk(
+        FIRST,
+        Run("file get tftp ITLRecovery.p12", answers=safe_place.to_export),
         Run("set cert regen ITLRecovery"),
         *TVS_AND_CALLMANAGER,
         Boot(itl=Reason.TVS_UNREACHABLE, config=Reason.TVS_UNREACHABLE),
         Run("utils itl reset localkey"),  # signed by the new CallManager: no phone knows it
         Boot(itl=Reason.TVS_UNREACHABLE, config=Reason.TVS_UNREACHABLE),
-        Run("utils itl reset remotekey"),  # signed by the key of before
+        Run("utils itl reset remotekey", answers=safe_place.to_fetch),  # signed by the key of before
         BY_ITL,
         RESTART_TFTP,
         BY_ITL,

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from services.commandline.transfers import FileServers
 
 HOST, PUB, SUB = "127.0.0.1", "alpha-pub", "alpha-sub1"
+PASSWORD = "ucmsim"
 PATIENCE_S = 20.0
 QUICK = LoginLimits(first_delay_s=0.01, longest_delay_s=0.02)
 OPERATOR = Actor("operator", "ssh 192.0.2.7")
@@ -110,7 +111,7 @@ class SshNode:
         (listener,) = self.service.listeners
         return listener.port
 
-    def connect(self, password: str = "ucmsim", user: str = "admin", **options: Any) -> Any:
+    def connect(self, password: str = PASSWORD, user: str = "admin", **options: Any) -> Any:
         return asyncssh.connect(
             HOST,
             self.port,

@@ -15,7 +15,7 @@ from cluster.management.ctl import set_mixed_mode
 from cluster.parameters import FIPS_MODE
 from cluster.purposes import Purpose
 from cluster.trustlists import build_itl
-from services.commandline.interpreter import Outcome
+from services.commandline.interpreter import Outcome, execute
 from services.commandline.texts import Ours
 from tests.services.commandline_cast import OPERATOR, PUB, SUB, Desk, ScriptedConsole, open_copy
 from wire.trustlist import CTL_FILE, decode_trust_list
@@ -59,12 +59,15 @@ async def test_regeneration_is_the_captured_dialog(store: ClusterStore) -> None:
 
 async def test_regeneration_of_itlrecovery_warns_of_the_ctl(store: ClusterStore) -> None:
     """R-REC-2."""
+    warning = (
+        "WARNING: If you are using a tokenless CTL and if the CallManager certificate is recently generated, please "
+        "ensure that the CTL File already has the new CallManager certificate and is updated to the endpoints, before "
+        "generating the ITL Recovery certificate. Are you sure want to proceed?"
+    )
     shown = await Desk(store)("set cert regen ITLRecovery", "yes")
     assert shown.splitlines()[:8] == [
         "",
-        "WARNING: If you are using a tokenless CTL and if the CallManager certificate is recently generated, please "
-        "ensure that the CTL File already has the new CallManager certificate and is updated to the endpoints, before "
-        "generating the ITL Recovery certificate. Are you sure want to proceed?",
+        warning,
         "",
         "Proceed with regeneration (yes|no)? yes",
         "",
@@ -125,8 +128,6 @@ async def test_of_two_administrators_one_wins_and_the_other_is_told(store: Clust
             return await super().read_line(prompt, secret=secret)
 
     consoles = [Slow("yes"), Slow("yes")]
-    from services.commandline.interpreter import execute
-
     for desk, console in zip((first, second), consoles, strict=True):
         desk.context.console = console
     tasks = [asyncio.create_task(execute(desk.context, "set cert regen TVS")) for desk in (first, second)]
@@ -383,8 +384,8 @@ async def test_refused_database_is_told_and_nothing_changes(store: ClusterStore,
 
 async def test_interrupted_command_leaves_its_operation_to_finish(store: ClusterStore) -> None:
     desk = Desk(store)
-    published: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    store.subscribe(lambda _snapshot: published.done() or published.set_result(None))
+    published = asyncio.Event()
+    store.subscribe(lambda _snapshot: published.set())
     before = store.snapshot.require(PUB, Purpose.CALLMANAGER).certificate
     answered = asyncio.Event()
 
@@ -392,8 +393,6 @@ async def test_interrupted_command_leaves_its_operation_to_finish(store: Cluster
         async def read_line(self, prompt: str, *, secret: bool = False) -> str:
             answered.set()
             return await super().read_line(prompt, secret=secret)
-
-    from services.commandline.interpreter import execute
 
     desk.context.console = Watching("yes")
     task = asyncio.create_task(execute(desk.context, "set cert regen CallManager"))
@@ -403,5 +402,5 @@ async def test_interrupted_command_leaves_its_operation_to_finish(store: Cluster
     with pytest.raises(asyncio.CancelledError):
         await task
     await desk.context.settle()
-    await asyncio.wait_for(published, 20)
+    await asyncio.wait_for(published.wait(), 20)
     assert store.snapshot.require(PUB, Purpose.CALLMANAGER).certificate != before

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +13,9 @@ from services.commandline.tree import GRAMMAR
 from tests.services.commandline_cast import PUB, SUB, Desk, open_copy
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+    from pathlib import Path
+
     from cluster.store import ClusterStore
     from services.commandline.context import CommandContext
     from services.commandline.grammar import Arguments
