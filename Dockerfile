@@ -21,6 +21,6 @@ ENV PYTHONUNBUFFERED=1
 USER ucmsim
 WORKDIR /var/lib/ucmsim
 VOLUME ["/var/lib/ucmsim/state", "/var/lib/ucmsim/flash"]
-EXPOSE 69/udp 6970 6971 6972 2445 8080 8443
+EXPOSE 69/udp 443 6970 6971 6972 2445 8080 8443
 ENTRYPOINT ["ucmsim"]
 CMD ["up", "--state", "/var/lib/ucmsim/state"]

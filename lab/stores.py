@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -12,8 +13,12 @@ from lab.laboratory import database_path, installed_clusters
 from wire.errors import OperatorError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
+
+
+_T = TypeVar("_T")
+ClusterOption = Annotated[str | None, typer.Option("--cluster", help="Which cluster, when the folder holds several.")]
 
 
 @contextlib.asynccontextmanager
@@ -42,3 +47,18 @@ async def opened_store(state: Path, cluster: str | None, node: str | None = None
         finally:
             await store.close()
     raise OperatorError(f"there is no node {node!r}; nodes: {', '.join(known)}")
+
+
+def with_store(state: Path, cluster: str | None, work: Callable[[ClusterStore], Awaitable[_T]]) -> _T:
+    """Runs `work` on a cluster's store, opened for it alone; see `opened_store`.
+
+    Raises:
+        OperatorError: as `opened_store`, and what `work` raises.
+        typer.BadParameter: as `opened_store`.
+    """
+
+    async def run() -> _T:
+        async with opened_store(state, cluster) as store:
+            return await work(store)
+
+    return asyncio.run(run())

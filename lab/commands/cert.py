@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
 from lab.console import out, print_json, say
 from lab.options import DEFAULT_STATE, JsonOption, StateOption, read_file
+from lab.stores import ClusterOption, with_store
 from wire.certificates import Certificate
 from wire.errors import OperatorError, WireError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from cluster.snapshot import ClusterSnapshot
     from cluster.store import ClusterStore
-
-T = TypeVar("T")
 
 app = typer.Typer(
     help="List, export, trust and distrust certificates of a cluster. A running cluster takes changes up at once.",
     no_args_is_help=True,
 )
-ClusterOption = Annotated[str | None, typer.Option("--cluster", help="Which cluster, when the folder holds several.")]
 
 
 @app.command("list")
@@ -121,30 +116,6 @@ def delete(
         return str(certificate.subject)
 
     say(f"deleted from {store_name}: {with_store(state, cluster, work)}")
-
-
-def with_store(state: Path, cluster: str | None, work: Callable[[ClusterStore], Awaitable[T]]) -> T:
-    """Opens the store of a state folder's cluster, of the only one when none is named, and runs `work` on it."""
-    from cluster.store import ClusterStore
-    from lab.laboratory import database_path, installed_clusters
-
-    names = installed_clusters(state)
-    if not names:
-        raise OperatorError(f"{state} holds no cluster; 'ucmsim up --state {state}' makes one")
-    if cluster is None and len(names) > 1:
-        raise typer.BadParameter(f"{state} holds several clusters, name one with --cluster: {', '.join(names)}")
-    chosen = cluster or names[0]
-    if chosen not in names:
-        raise OperatorError(f"{state} holds no cluster {chosen!r}; it holds: {', '.join(names)}")
-
-    async def run() -> T:
-        store = await ClusterStore.open(database_path(state, chosen))
-        try:
-            return await work(store)
-        finally:
-            await store.close()
-
-    return asyncio.run(run())
 
 
 def _rows(snapshot: ClusterSnapshot) -> list[dict[str, object]]:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from lab.commands.cert import ClusterOption, with_store
 from lab.console import out, print_json, say
 from lab.options import DEFAULT_STATE, JsonOption, StateOption
+from lab.stores import ClusterOption, with_store
 
 if TYPE_CHECKING:
     from cluster.management.phones import RegisteredPhone

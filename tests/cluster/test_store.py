@@ -172,7 +172,7 @@ async def test_work_on_the_side_that_is_cancelled_leaves_the_database_free(
 
     for steps in range(60):
         works = (lambda: store.note(write), lambda: store.look(read), store.refresh)
-        task = asyncio.ensure_future(works[steps % 3]())  # type: ignore[operator]
+        task = asyncio.ensure_future(works[steps % 3]())
         for _ in range(steps):
             await asyncio.sleep(0)
         task.cancel()

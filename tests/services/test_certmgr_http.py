@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from aiohttp import web
 
 from base.trace import MemorySink, Trace
 from cluster.config import Administrator
@@ -280,6 +281,24 @@ async def test_a_compressed_body_is_not_unpacked(api: Api) -> None:
     bomb = gzip.compress(bytes(50_000_000))
     answer = await api.client.call("POST", "csr", bomb, {"Content-Encoding": "gzip"})
     assert message(answer, 415) == "a body in content encoding 'gzip' is not read"
+
+
+async def test_a_listener_hands_bodies_on_as_they_came() -> None:
+    """Nothing is unpacked before anybody looked at it."""
+    bomb = gzip.compress(bytes(5_000_000))
+    received: list[bytes] = []
+
+    async def take(request: web.Request) -> web.Response:
+        received.append(await request.content.read())
+        return web.Response()
+
+    listener = HttpListener("HTTP", HOST, 0, take, trace=Trace(MemorySink()))
+    await listener.start()
+    try:
+        await Client(listener.listeners[0].port).call("POST", "csr", bomb, {"Content-Encoding": "gzip"})
+    finally:
+        await listener.stop(0)
+    assert received == [bomb]
 
 
 async def test_a_body_of_somebody_unknown_is_not_read(make_api: ApiMaker) -> None:

@@ -153,7 +153,8 @@ async def test_what_is_typed_after_the_page_key_becomes_the_next_command(node: S
         terminal.send("show itl\n")
         await terminal.until(Ours.MORE)
         terminal.send("qshow cli pagination\nshow ")
-        await terminal.until("Automatic Pagination : On.\r\n\radmin:")
+        await terminal.until("Automatic Pagination : On.")
+        await terminal.until(r"\radmin:show ")
         terminal.send("version active\n")
         assert "Active Master Version" in await terminal.prompt()
 

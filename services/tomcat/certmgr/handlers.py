@@ -136,7 +136,7 @@ class Handlers:
         try:
             own = await upload_own(self._store, self._node, purpose, upload.pem, call.actor, call.seen)
         except StaleRequest as stale:
-            raise Refusal(409, str(stale)) from stale
+            raise Refusal(STALE, str(stale)) from stale
         return _certificate(201, own)
 
     async def regenerate(self, call: Call) -> Reply:

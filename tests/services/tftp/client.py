@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 from wire.tftp import Ack, Data, ErrorPacket, OptionAck, ReadRequest, decode, encode
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import TracebackType
 
     from wire.tftp import Packet
@@ -64,9 +65,11 @@ class Client:
             return True
         return False
 
-    async def fetch(self, server: Address, name: str, mode: str = "octet", **options: int) -> bytes:
+    async def fetch(
+        self, server: Address, name: str, mode: str = "octet", options: Mapping[str, int] | None = None
+    ) -> bytes:
         """A whole file: acknowledges each window, and checks that block numbers run on."""
-        asked = tuple((option, str(value)) for option, value in options.items())
+        asked = tuple((option, str(value)) for option, value in (options or {}).items())
         packet, peer = await self.ask(ReadRequest(name, mode, asked), server)
         blksize, windowsize = 512, 1
         if isinstance(packet, OptionAck):

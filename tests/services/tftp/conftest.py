@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
@@ -54,7 +54,14 @@ class Served:
 
 
 class ServerMaker(Protocol):
-    async def __call__(self, host: str = "127.0.0.1", *, limits: TftpLimits | None = None, **more: Any) -> Served: ...
+    async def __call__(
+        self,
+        host: str = "127.0.0.1",
+        *,
+        single_port: bool = False,
+        port_range: tuple[int, int] | None = None,
+        limits: TftpLimits | None = None,
+    ) -> Served: ...
 
 
 @pytest.fixture
@@ -62,9 +69,17 @@ async def serve() -> AsyncIterator[ServerMaker]:
     """Starts daemons; what is still under way when the test ends is dropped."""
     async with AsyncExitStack() as stack:
 
-        async def start(host: str = "127.0.0.1", *, limits: TftpLimits | None = None, **more: Any) -> Served:
+        async def start(
+            host: str = "127.0.0.1",
+            *,
+            single_port: bool = False,
+            port_range: tuple[int, int] | None = None,
+            limits: TftpLimits | None = None,
+        ) -> Served:
             files, sink = Files(), MemorySink()
-            daemon = TftpDaemon(files, host, 0, trace=Trace(sink), limits=limits, **more)
+            daemon = TftpDaemon(
+                files, host, 0, trace=Trace(sink), single_port=single_port, port_range=port_range, limits=limits
+            )
             await daemon.start()
             stack.push_async_callback(daemon.stop, 0)
             return Served(daemon, files, sink)
@@ -72,7 +87,7 @@ async def serve() -> AsyncIterator[ServerMaker]:
         yield start
 
 
-@pytest.fixture(params=["own ports", "single port"])
-def mode(request: pytest.FixtureRequest) -> dict[str, bool]:
-    """Arguments for either mode: most promises are the same in both."""
-    return {"single_port": request.param == "single port"}
+@pytest.fixture(params=[False, True], ids=["own ports", "single port"])
+def single_port(request: pytest.FixtureRequest) -> bool:
+    """Both modes: most promises are the same in either."""
+    return bool(request.param)
