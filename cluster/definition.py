@@ -36,6 +36,7 @@ SERVICES: dict[str, str] = {
     "tvs": "Cisco Trust Verification Service",
     "tomcat": "Cisco Tomcat",
     "callmanager": "Cisco CallManager",
+    "capf": "Cisco Certificate Authority Proxy Function",
 }
 """Short name in a configuration -> UCM's name."""
 
@@ -111,7 +112,7 @@ class NodeDefinition(Model):
     address: Address
     bind: Address | None = None
     publisher: bool = False
-    services: tuple[Annotated[str, AfterValidator(_service)], ...] = ("tftp", "tvs", "tomcat", "callmanager")
+    services: tuple[Annotated[str, AfterValidator(_service)], ...] = ("tftp", "tvs", "tomcat", "callmanager", "capf")
 
 
 class CallManagerGroup(Model):

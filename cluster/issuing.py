@@ -197,7 +197,7 @@ def self_sign(definition: ClusterDefinition, spec: CertificateSpec, now: datetim
         .public_key(public)
         .serial_number(serial)
         .not_valid_before(begin)
-        .not_valid_after(_years_later(begin, spec.years))
+        .not_valid_after(years_later(begin, spec.years))
         .add_extension(_key_usage(spec.purpose, signs_certificates=True), critical=False)
         .add_extension(x509.ExtendedKeyUsage(PURPOSES[spec.purpose].usages), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
@@ -226,7 +226,7 @@ def _alternative_names(spec: CertificateSpec) -> x509.SubjectAlternativeName:
     return x509.SubjectAlternativeName([x509.DNSName(name) for name in spec.dns_names])
 
 
-def _years_later(begin: datetime, years: int) -> datetime:
+def years_later(begin: datetime, years: int) -> datetime:
     """The same day of the calendar; the day after when that year has no 29 February."""
     try:
         return begin.replace(year=begin.year + years)

@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 
 from cluster import layout, schema
 from cluster.definition import ClusterDefinition
+from cluster.phonesecurity import Authentication, CapfOrder, KeyOrder, Operation, PhoneSecurity
 from cluster.purposes import TRUST_STORES, Purpose
 from cluster.snapshot import (
     ClusterSnapshot,
@@ -113,6 +114,7 @@ async def _load(connection: AsyncConnection, before: ClusterSnapshot | None, new
         itl_resets=await _load_itl_resets(connection),
         services=await _load_services(connection),
         phone_orders=await _load_phone_orders(connection),
+        phone_security=await _load_phone_security(connection, before),
     )
 
 
@@ -188,6 +190,38 @@ async def _load_services(connection: AsyncConnection) -> dict[tuple[str, str], S
         (row.node, row.name): ServiceState(bool(row.activated), stopped=bool(row.stopped), starts=row.starts)
         for row in rows
     }
+
+
+async def _load_phone_security(
+    connection: AsyncConnection, before: ClusterSnapshot | None
+) -> Mapping[str, PhoneSecurity]:
+    """What changed since `before`; the very same mapping when nothing did."""
+    table, since = schema.phone_security, before.revision if before is not None else 0
+    rows = (await connection.execute(select(table).where(table.c.revision > since))).all()
+    if before is not None and not rows:
+        return before.phone_security
+    security = dict(before.phone_security) if before is not None else {}
+    for row in rows:
+        order = CapfOrder(
+            operation=Operation(row.operation),
+            authentication=Authentication(row.authentication),
+            auth_string=row.auth_string,
+            key_order=KeyOrder(row.key_order),
+            rsa_size=row.rsa_size,
+            ec_size=row.ec_size,
+            complete_by=datetime.fromisoformat(row.complete_by) if row.complete_by else None,
+        )
+        security[row.device] = PhoneSecurity(
+            order=order,
+            status=row.status,
+            wrong_strings=row.wrong_strings,
+            lsc=Certificate.from_der(row.lsc) if row.lsc else None,
+            mic=Certificate.from_der(row.mic) if row.mic else None,
+            scheduled=row.scheduled,
+            revision=row.revision,
+            changed_at=datetime.fromisoformat(row.changed_at),
+        )
+    return security
 
 
 async def _load_phone_orders(connection: AsyncConnection) -> tuple[PhoneOrder, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cluster.parameters import AUTO_REGISTRATION, URL_ELEMENTS, URL_PATHS, read_bool
+from wire.encryptedfile import certificate_hash
 from wire.phoneconfig import (
     CallManagerNode,
     DefaultConfig,
@@ -16,14 +17,23 @@ from wire.phoneconfig import (
 )
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from cluster.definition import CallManagerGroup, Device
     from cluster.endpoints import Endpoints
     from cluster.models import PhoneModel
     from cluster.snapshot import ClusterSnapshot
+    from wire.certificates import Certificate
+
+
+SECURITY_MODES = {"non-secure": 1, "authenticated": 2, "encrypted": 3}
+"""Security of a device's profile -> ``deviceSecurityMode``."""
+_TLS, _NON_SECURE = 3, 4
+"""``transportLayerProtocol``."""
 
 
 def phone_config(snapshot: ClusterSnapshot, device: Device, endpoints: Endpoints, load: str) -> bytes:
-    """``SEP<MAC>.cnf.xml`` of a device.
+    """``SEP<MAC>.cnf.xml`` of a device, the whole of it.
 
     Args:
         snapshot: the cluster.
@@ -33,6 +43,8 @@ def phone_config(snapshot: ClusterSnapshot, device: Device, endpoints: Endpoints
     """
     definition = snapshot.definition
     group = definition.group(device.callmanager_group)
+    recipient = encryption_recipient(snapshot, device)
+    mode, nodes = _capf(snapshot, device, endpoints)
     return encode_phone_config(
         PhoneConfig(
             device_uuid=definition.stable_uuid("device", device.name),
@@ -42,6 +54,12 @@ def phone_config(snapshot: ClusterSnapshot, device: Device, endpoints: Endpoints
             tvs_servers=_tvs_servers(snapshot, group, endpoints),
             load_information=load,
             version_stamp=version_stamp(snapshot, device),
+            device_security_mode=SECURITY_MODES[device.security],
+            transport_layer_protocol=_NON_SECURE if device.security == "non-secure" else _TLS,
+            capf_auth_mode=mode,
+            capf_nodes=nodes,
+            cert_hash=certificate_hash(recipient) if recipient else "",
+            encrypted=recipient is not None,
             urls=_urls(snapshot, endpoints),
             lines=tuple(
                 Line(
@@ -56,6 +74,44 @@ def phone_config(snapshot: ClusterSnapshot, device: Device, endpoints: Endpoints
             phone_services=tuple((service.name, service.url) for service in definition.phone_services),
         )
     )
+
+
+def phone_stub(
+    snapshot: ClusterSnapshot, device: Device, recipient: Certificate, endpoints: Endpoints, load: str
+) -> bytes:
+    """What the plain name of an encrypted configuration gives: where to come back, and with which key (R-SBD-3).
+
+    Args:
+        snapshot: the cluster.
+        device: one of its devices.
+        recipient: see `encryption_recipient`.
+        endpoints: the ports that phones are to use.
+        load: firmware name of the device's model; empty when unknown.
+    """
+    mode, nodes = _capf(snapshot, device, endpoints)
+    return encode_phone_config(
+        PhoneConfig(
+            full_config=False,
+            load_information=load,
+            capf_auth_mode=mode,
+            capf_nodes=nodes,
+            cert_hash=certificate_hash(recipient),
+            encrypted=True,
+        )
+    )
+
+
+def encryption_recipient(snapshot: ClusterSnapshot, device: Device) -> Certificate | None:
+    """For whose key a device's configuration is encrypted; None when it is served as it is.
+
+    The LSC, else the MIC; an EC key cannot unwrap the AES key, so before an EC LSC goes an RSA MIC, if the cluster has
+    seen one. A phone of which no certificate is known gets its configuration signed alone, or it would never come to
+    an LSC (ours).
+    """
+    if not device.encrypted_config:
+        return None
+    security = snapshot.security_of(device.name)
+    return security.encryption_certificate or security.lsc
 
 
 def default_config(snapshot: ClusterSnapshot, endpoints: Endpoints, models: tuple[PhoneModel, ...]) -> bytes:
@@ -74,9 +130,22 @@ def default_config(snapshot: ClusterSnapshot, endpoints: Endpoints, models: tupl
 
 def version_stamp(snapshot: ClusterSnapshot, device: Device) -> str:
     """Changes whenever the device's configuration may have: seconds, then a UUID, as observed."""
-    stamp = int(snapshot.configured_at.timestamp())
-    unique = snapshot.definition.stable_uuid("stamp", f"{device.name}/{snapshot.configured_at}")
-    return f"{stamp}-{unique}"
+    changed = changed_at(snapshot, device)
+    return f"{int(changed.timestamp())}-{snapshot.definition.stable_uuid('stamp', f'{device.name}/{changed}')}"
+
+
+def changed_at(snapshot: ClusterSnapshot, device: Device) -> datetime:
+    """When a device's configuration may last have changed: with the cluster's, or with its own certificates."""
+    return max(snapshot.configured_at, snapshot.security_of(device.name).changed_at)
+
+
+def _capf(snapshot: ClusterSnapshot, device: Device, endpoints: Endpoints) -> tuple[int, tuple[tuple[str, int], ...]]:
+    """Mode and nodes when CAPF has something to do with the phone; otherwise what an observed configuration had."""
+    security, publisher = snapshot.security_of(device.name), snapshot.definition.publisher
+    port = endpoints.of(publisher.name).capf
+    if not security.pending or "capf" not in publisher.services or not port:
+        return 0, ()
+    return security.order.authentication.mode, ((publisher.address, port),)
 
 
 def _call_managers(

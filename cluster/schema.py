@@ -163,6 +163,27 @@ phone_order = Table(
 )
 """Orders to phones: reset, restart ... Each node carries out those that are newer than the last one it knew."""
 
+phone_security = Table(
+    "phone_security",
+    metadata,
+    Column("device", String(32), primary_key=True),
+    Column("operation", String(16), nullable=False),
+    Column("authentication", String(16), nullable=False),
+    Column("auth_string", String(16), nullable=False),
+    Column("key_order", String(16), nullable=False),
+    Column("rsa_size", Integer, nullable=False),
+    Column("ec_size", Integer, nullable=False),
+    Column("complete_by", String(32), nullable=False),
+    Column("status", Text, nullable=False),
+    Column("wrong_strings", Integer, nullable=False),
+    Column("lsc", LargeBinary, nullable=False),
+    Column("mic", LargeBinary, nullable=False),
+    Column("scheduled", Integer, nullable=False),
+    Column("changed_at", String(32), nullable=False),
+    Column("revision", Integer, ForeignKey("revision.number"), nullable=False, index=True),
+)
+"""CAPF settings of each phone and its certificates as DER; what is not there is empty. A row never goes away."""
+
 registration = Table(
     "registration",
     metadata,

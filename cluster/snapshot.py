@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from base.identity import Identity
 from cluster.keys import load_key
 from cluster.parameters import CATALOGUE, ROLLBACK, SECURITY_MODE, TVS_TTL, read_bool, read_ttl
+from cluster.phonesecurity import UNKNOWN_PHONE, PhoneSecurity
 from cluster.purposes import PURPOSES, TRUST_STORES, Purpose
 from cluster.releases import RELEASES, Release
 from wire.certificates import Certificate
@@ -243,6 +244,7 @@ class ClusterSnapshot:
         itl_resets: node name -> the reset ITL that it serves.
         services: (node name, UCM's name) -> what operators want of it, where that differs from the default.
         phone_orders: the latest orders to phones, oldest first.
+        phone_security: device -> its CAPF settings and certificates; see `security_of`.
     """
 
     revision: int
@@ -260,6 +262,7 @@ class ClusterSnapshot:
     itl_resets: Mapping[str, ItlReset] = field(default_factory=dict)
     services: Mapping[tuple[str, str], ServiceState] = field(default_factory=dict)
     phone_orders: tuple[PhoneOrder, ...] = ()
+    phone_security: Mapping[str, PhoneSecurity] = field(default_factory=dict)
 
     @property
     def release(self) -> Release:
@@ -307,6 +310,10 @@ class ClusterSnapshot:
         own = [item.certificate for (_, purpose), item in self.own.items() if purpose is Purpose.CAPF]
         trusted = (Certificate.from_der(entry.der) for entry in self.trusted.values() if "CAPF-trust" in entry.stores)
         return tuple(dict.fromkeys((*own, *trusted)))
+
+    def security_of(self, device: str) -> PhoneSecurity:
+        """CAPF settings and certificates of a phone; nothing to do and none known for one that nobody spoke of."""
+        return self.phone_security.get(device, UNKNOWN_PHONE)
 
     @property
     def devices(self) -> Mapping[str, Device]:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from cluster.store import ClusterStore
-from lab.laboratory import database_path, installed_clusters
 from wire.errors import OperatorError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
+
+    from cluster.store import ClusterStore
 
 
 _T = TypeVar("_T")
@@ -29,6 +29,10 @@ async def opened_store(state: Path, cluster: str | None, node: str | None = None
         OperatorError: there is no such folder, cluster or node.
         typer.BadParameter: several clusters, and none is named.
     """
+    # Loaded here, so that commands which need no cluster start at once.
+    from cluster.store import ClusterStore
+    from lab.laboratory import database_path, installed_clusters
+
     names = installed_clusters(state)
     if not names:
         raise OperatorError(f"{state} holds no cluster; 'ucmsim up --state {state}' makes one")

@@ -47,14 +47,12 @@ class Certificate:
         Raises:
             WireError: not a certificate, oversized, or its key is neither RSA nor EC.
         """
-        if len(der) > MAX_CERTIFICATE_SIZE:
-            raise WireError(f"certificate of {len(der)} bytes is over the limit of {MAX_CERTIFICATE_SIZE}")
+        parsed = _load(der)
         try:
-            parsed = x509.load_der_x509_certificate(der)
             key = parsed.public_key()
             _ = (parsed.subject, parsed.issuer, parsed.signature)
             _ = (parsed.not_valid_before_utc, parsed.not_valid_after_utc)  # year 0 is valid DER
-        except Exception as error:  # cryptography raises many kinds for bad DER, not one
+        except Exception as error:  # as in _load
             raise WireError(f"not a readable X.509 certificate: {error}") from error
         if not isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
             raise WireError(f"certificate key is {type(key).__name__}; trust lists know RSA and EC only")
@@ -69,7 +67,7 @@ class Certificate:
         """
         try:
             parsed = x509.load_pem_x509_certificate(pem)
-        except Exception as error:  # as above
+        except Exception as error:  # as in _load
             raise WireError(f"not a PEM certificate: {error}") from error
         return cls.from_der(parsed.public_bytes(Encoding.DER))
 
@@ -159,3 +157,21 @@ class Certificate:
 
     def __repr__(self) -> str:
         return f"<Certificate {self.subject} serial {self.serial:x}>"
+
+
+def check_der(der: bytes) -> None:
+    """Makes sure of the outline of a certificate, for who passes it on or looks it up; a tenth of `from_der`'s cost.
+
+    Raises:
+        WireError: not a certificate, or oversized.
+    """
+    _load(der)
+
+
+def _load(der: bytes) -> x509.Certificate:
+    if len(der) > MAX_CERTIFICATE_SIZE:
+        raise WireError(f"certificate of {len(der)} bytes is over the limit of {MAX_CERTIFICATE_SIZE}")
+    try:
+        return x509.load_der_x509_certificate(der)
+    except Exception as error:  # cryptography raises many kinds for bad DER, not one
+        raise WireError(f"not a readable X.509 certificate: {error}") from error

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
-from wire.certificates import MAX_CERTIFICATE_SIZE, Certificate
+from wire.certificates import MAX_CERTIFICATE_SIZE, check_der
 from wire.errors import WireError
 from wire.tlv import Reader, element, read_integer, read_text, write_integer, write_text
 
@@ -41,6 +41,9 @@ class Command(IntEnum):
     VERIFY_RESPONSE = 2
     QUERY_REQUEST = 3
     QUERY_RESPONSE = 4
+
+
+_COMMANDS = {int(command): command for command in Command}
 
 
 class Tag(IntEnum):
@@ -191,11 +194,11 @@ def _read_header(header: bytes) -> tuple[Command, int, int, int]:
         raise WireError(f"TVS protocol byte is {protocol:#04x}, not {PROTOCOL:#04x}")
     if version != VERSION:
         raise WireError(f"TVS version is {version}, not {VERSION}")
-    if command not in set(Command):
+    if command not in _COMMANDS:
         raise WireError(f"TVS command {command} is unknown")
     if length > MAX_BODY:
         raise WireError(f"TVS message of {length} bytes is over the limit of {MAX_BODY}")
-    return Command(command), filler, session, length
+    return _COMMANDS[command], filler, session, length
 
 
 class _Elements:
@@ -280,7 +283,8 @@ def _serial(value: bytes) -> bytes:
 
 
 def _read_certificate(der: bytes) -> bytes:
-    return Certificate.from_der(der).der
+    check_der(der)
+    return der
 
 
 def _read_roles_and_ttl(elements: _Elements) -> tuple[tuple[int, ...], int | None]:

@@ -170,7 +170,7 @@ class ChannelConsole:
         """
         self._leave_keys()
         if self._editing:
-            self._channel.writelines(["\r"])  # past the editor, which would count it as a column
+            self._write(lambda: self._channel.writelines(["\r"]))  # past the editor, which would count a column
         self.at_prompt = True
         try:
             return await self._line(Ucm.PROMPT)

@@ -95,7 +95,7 @@ class Ours(StrEnum):
     TOO_MANY_SESSIONS = "too many sessions"
 
     PASTE = "Paste the Certificate and Hit Enter"
-    PASTE_TOO_LONG = "what was pasted is over the limit of {limit} characters"
+    PASTE_TOO_LONG = "what was pasted is over the limit of {limit} characters; the session is closed"
     PASTE_NOTHING = "nothing was pasted"
     DELETE_TRUST_QUESTION = "Proceed with deletion of {name} from {store} (yes|no)? "
     DELETED_TRUST = "Successfully deleted certificate {name} from {store}."

@@ -190,3 +190,19 @@ def test_version_and_help_say_what_they_should() -> None:
     shown = ucmsim("--help")
     assert shown.code == 0
     assert "Exit codes: 0 yes/done, 1 no/refused, 2 usage" in shown.out
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may do everything")
+def test_what_this_user_may_not_touch_is_told_in_a_sentence(tmp_path: Path) -> None:
+    private = tmp_path / "private"
+    private.mkdir(mode=0o000)
+    (tmp_path / "secret.tlv").touch(mode=0o000)
+    for typed in (
+        f"up --any-ports --state {private}/state",
+        f"cert list --state {private}/state",
+        f"file show {tmp_path}/secret.tlv",
+        f"phone show --flash {private}/flash",
+        f"{BOOT} --tftp 127.0.0.1 --flash {private}/flash",
+    ):
+        done = ucmsim(*typed.split())
+        assert (done.code, "Traceback" in done.err) == (CANNOT, False), typed

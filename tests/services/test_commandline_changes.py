@@ -191,12 +191,12 @@ async def test_paste_that_is_no_certificate_is_refused(store: ClusterStore, past
     assert store.snapshot is before
 
 
-async def test_paste_over_the_limit_is_read_to_its_end_and_refused(store: ClusterStore) -> None:
-    """So that its rest is not taken for commands: `Desk` fails when an answer is left over."""
+async def test_paste_over_the_limit_ends_the_session_so_that_its_rest_is_no_command(store: ClusterStore) -> None:
     desk, before = Desk(store), store.snapshot
-    lines = ["-----BEGIN CERTIFICATE-----", *["A" * 64] * 10_000, "-----END CERTIFICATE-----", ""]
+    lines = ["-----BEGIN CERTIFICATE-----", *["A" * 64] * (262_144 // 65)]
     shown = await desk("set cert import trust tomcat", *lines)
     assert "what was pasted is over the limit of 262144 characters" in shown
+    assert desk.context.ended
     assert store.snapshot is before
 
 

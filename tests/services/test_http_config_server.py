@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cluster.audit import SYSTEM
+from cluster.management.certificates import regenerate
 from cluster.purposes import Purpose
+from services.tftp.service import CiscoTftp
 from tests.services.wires import HOST, Answer, any_server, get, send, shake_hands, until_closed
 from tests.shared_lab import SUB, SharedLab
 from wire.signedfile import decode_signed_file
@@ -304,3 +307,28 @@ async def test_without_auto_registration_unknown_phones_get_nothing(make_lab: La
         assert (await get(lab.ports().http, name)).status == 404
     listed = await get(lab.ports().http, "/ConfigFileCacheList.txt")
     assert b"XMLDefault" not in listed.body
+
+
+@pytest.mark.parametrize(
+    ("listener", "purpose", "suite"),
+    [
+        ("https", Purpose.CALLMANAGER, "ECDHE-RSA-AES256-GCM-SHA384"),
+        ("https", Purpose.CALLMANAGER_ECDSA, "ECDHE-ECDSA-AES256-GCM-SHA384"),
+        ("https_tomcat", Purpose.TOMCAT_ECDSA, "ECDHE-ECDSA-AES256-GCM-SHA384"),
+    ],
+)
+async def test_a_new_certificate_is_shown_after_the_service_restarts_and_not_before(
+    lab: Lab, listener: str, purpose: Purpose, suite: str
+) -> None:
+    """R-DL-3: on that node only; the other one keeps its own."""
+    client = any_server(suite, maximum=ssl.TLSVersion.TLSv1_2)
+
+    async def shown(node: str) -> object:
+        return (await shake_hands(getattr(lab.ports(node), listener), client)).certificate
+
+    before = {node: await shown(node) for node in ("alpha-pub", SUB)}
+    new = (await regenerate(lab.store, "alpha-pub", purpose, SYSTEM)).certificate
+    assert await shown("alpha-pub") == before["alpha-pub"]
+    await lab.laboratory.nodes["alpha-pub"].supervisor.restart(CiscoTftp.name)
+    assert await shown("alpha-pub") == new
+    assert await shown(SUB) == before[SUB]

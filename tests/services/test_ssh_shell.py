@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from typing import TYPE_CHECKING
 
@@ -154,7 +155,7 @@ async def test_what_is_typed_after_the_page_key_becomes_the_next_command(node: S
         await terminal.until(Ours.MORE)
         terminal.send("qshow cli pagination\nshow ")
         await terminal.until("Automatic Pagination : On.")
-        await terminal.until(r"\radmin:show ")
+        await terminal.until("admin:show $")
         terminal.send("version active\n")
         assert "Active Master Version" in await terminal.prompt()
 
@@ -232,14 +233,13 @@ async def test_shell_without_a_terminal_reads_a_script_and_never_stops_for_pages
         ("make coffee", 2, "No valid command entered: make\n"),
         ("set cert regen TVS", 1, "Input ended before the command was complete; nothing was changed\n"),
         ("exit", 0, ""),
-        ("", 0, ""),
     ],
 )
 async def test_single_command_has_no_banner_and_an_exit_status(
     node: SshNode, command: str, status: int, shown: str
 ) -> None:
     async with node.connect() as connection:
-        done = await connection.run(command, input="")
+        done = await connection.run(command, stdin=asyncssh.DEVNULL)
     assert done.exit_status == status
     assert isinstance(done.stdout, str)
     assert done.stdout.endswith(shown)
@@ -290,10 +290,9 @@ async def test_ten_megabytes_for_a_certificate_are_refused_and_none_of_it_is_a_c
     terminal.send("set cert import trust tomcat\n")
     await terminal.until(Ours.PASTE)
     terminal.send("-----BEGIN CERTIFICATE-----\n" + ("A" * 999 + "\n") * 10_000 + "-----END CERTIFICATE-----\n\n")
-    seen = await terminal.prompt()
-    assert "what was pasted is over the limit of 262144 characters" in seen
+    seen = await terminal.rest()
+    assert "what was pasted is over the limit of 262144 characters; the session is closed" in seen
     assert "No valid command" not in seen
-    assert await terminal.run("show cli pagination") == "Automatic Pagination : On.\n"
     assert store.snapshot is before
 
 
@@ -387,12 +386,14 @@ async def test_session_that_idles_at_a_question_is_closed_and_changes_nothing(st
 
 
 async def test_client_that_never_reads_is_cut_off(store: ClusterStore) -> None:
-    limits = ChannelLimits(write_s=0.2)
-    async with ssh_node(store, channel=limits) as node, node.connect() as connection:
+    async with ssh_node(store, channel=ChannelLimits(write_s=0.2), sessions=1) as node, node.connect() as connection:
         process = await connection.create_process(None, term_type="vt100", term_size=(511, 0), window=1024)
         process.stdin.write("show itl\nshow itl\n" * 50)
-        async with asyncio.timeout(20):
-            await process.stdin.channel.wait_closed()
+        async with node.connect() as another, asyncio.timeout(20):
+            while True:  # there is one place, and the client that never reads has it
+                with contextlib.suppress(asyncssh.ChannelOpenError):
+                    assert (await another.run("show ctl")).exit_status == 0
+                    break
 
 
 async def test_stopping_the_service_tells_its_sessions_and_closes_the_port(store: ClusterStore) -> None:

@@ -1,4 +1,4 @@
-"""Messages of the Certificate Authority Proxy Function: every element, every truncation, and signatures as phones make them.
+"""Messages of the Certificate Authority Proxy Function: every element and truncation, and signatures as phones make them.
 
 No real session was published to the byte; the messages here are laid out by hand from the description of the protocol.
 """

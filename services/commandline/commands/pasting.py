@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from services.commandline.context import CommandContext
 
 _BEGIN, _END = "-----BEGIN ", "-----END "
-_MOST_DISCARDED = 64 * 1024 * 1024
-"""Characters of a paste over the limit that are read to its end, so that they are not taken for commands."""
 
 
 async def pasted(context: CommandContext) -> bytes:
     """Lines up to an empty one, or to the end of input. Empty ones before the first and in a PEM block do not count.
+
+    Too much ends the session, too: the rest of it would be taken for commands.
 
     Raises:
         Refusal: nothing came, or too much.
@@ -26,7 +26,7 @@ async def pasted(context: CommandContext) -> bytes:
     await context.write(Ours.PASTE)
     lines: list[str] = []
     size, inside = 0, False
-    while size < _MOST_DISCARDED:
+    while True:
         try:
             line = (await context.ask("")).strip()
         except InputEnded:
@@ -37,10 +37,10 @@ async def pasted(context: CommandContext) -> bytes:
             continue
         inside = line.startswith(_BEGIN) or (inside and not line.startswith(_END))
         size += len(line) + 1
-        if size <= MAX_UPLOAD:
-            lines.append(line)
-    if size > MAX_UPLOAD:
-        raise Refusal(413, Ours.PASTE_TOO_LONG.format(limit=MAX_UPLOAD))
+        if size > MAX_UPLOAD:
+            context.ended = True
+            raise Refusal(413, Ours.PASTE_TOO_LONG.format(limit=MAX_UPLOAD))
+        lines.append(line)
     if not lines:
         raise Refusal(400, Ours.PASTE_NOTHING)
     return ("\n".join(lines) + "\n").encode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,7 @@ STALE = 500
 """Reported for a signing request that is used up or replaced."""
 
 _TrustRow = tuple[str, bytes, bytes]
+_PORTION = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,10 +156,11 @@ class Handlers:
         service = call.query.get("service")
         if not service:
             rows = await self._trusted(list(TRUST_STORES))
-            stores: list[Json] = [_trust_store(store, rows[store]) for store in TRUST_STORES]
+            stores: list[Json] = [await asyncio.to_thread(_trust_store, store, rows[store]) for store in TRUST_STORES]
             return Reply(200, {"stores": stores})
         store = store_of(service)
-        return Reply(200, _trust_store(store, (await self._trusted([store]))[store]))
+        rows = await self._trusted([store])
+        return Reply(200, await asyncio.to_thread(_trust_store, store, rows[store]))
 
     async def upload_trust(self, call: Call) -> Reply:
         """Certificates into one or several stores, all or none."""
@@ -183,7 +186,8 @@ class Handlers:
         state = self._store.snapshot
         requests = {purpose: item for (node, purpose), item in state.requests.items() if node == self._node}
         server = state.definition.fqdn(find_node(state, self._node))
-        return Reply(200, messages.server_snapshot(server, self._own(), requests, trust))
+        document = await asyncio.to_thread(messages.server_snapshot, server, self._own(), requests, trust)
+        return Reply(200, document)
 
     async def options(self, _call: Call) -> Reply:
         """What may be asked for here."""
@@ -203,7 +207,10 @@ class Handlers:
         return [own for own in found if own is not None and own.node == self._node]
 
     async def _trusted(self, stores: Sequence[str]) -> dict[str, list[_TrustRow]]:
-        """From the database: no snapshot says which name a certificate goes by in a store."""
+        """From the database: no snapshot says which name a certificate goes by in a store.
+
+        A store may hold a hundred thousand: they are read in portions, between which others get their turn.
+        """
         table = schema.trust_certificate
         query = (
             select(table.c.store, table.c.common_name, table.c.sha256, table.c.der)
@@ -213,8 +220,9 @@ class Handlers:
 
         async def read(connection: AsyncConnection) -> dict[str, list[_TrustRow]]:
             found: dict[str, list[_TrustRow]] = {store: [] for store in stores}
-            for row in await connection.execute(query):
-                found[row.store].append((row.common_name, bytes(row.sha256), bytes(row.der)))
+            async for portion in (await connection.stream(query)).partitions(_PORTION):
+                for row in portion:
+                    found[row.store].append((row.common_name, bytes(row.sha256), bytes(row.der)))
             return found
 
         return await self._store.look(read)

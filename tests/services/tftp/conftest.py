@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
@@ -11,6 +12,7 @@ import pytest
 from base.trace import MemorySink, Trace
 from services.tftp.transfer import Patience
 from services.tftp.udp import TftpDaemon, TftpLimits
+from tests.services.tftp.client import PATIENCE_S
 from wire.errors import Refusal
 
 if TYPE_CHECKING:
@@ -51,6 +53,10 @@ class Served:
     def __post_init__(self) -> None:
         listener = self.daemon.listeners[0]
         self.address = (listener.host, listener.port)
+
+    async def until_idle(self) -> None:
+        async with asyncio.timeout(PATIENCE_S):
+            await self.daemon.wait_idle()
 
 
 class ServerMaker(Protocol):

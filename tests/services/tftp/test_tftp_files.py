@@ -8,16 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.services.tftp.client import PATIENCE_S, Client
+from tests.services.tftp.client import Client
 from wire.tftp import Data, OptionAck, ReadRequest
 
 if TYPE_CHECKING:
-    from tests.services.tftp.conftest import Served, ServerMaker
-
-
-async def until_idle(served: Served) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        await served.daemon.wait_idle()
+    from tests.services.tftp.conftest import ServerMaker
 
 
 @pytest.mark.parametrize("name", ["six.bin", "small.txt", "empty"])
@@ -26,7 +21,7 @@ async def test_a_file_arrives_as_it_is(serve: ServerMaker, name: str, *, single_
     with Client() as client:
         assert await client.fetch(served.address, name) == served.files.contents[name]
     assert served.files.asked == [(name, "127.0.0.1", "tftp")]
-    await until_idle(served)
+    await served.until_idle()
 
 
 @pytest.mark.parametrize(
@@ -102,7 +97,7 @@ async def test_many_clients_are_served_at_once(serve: ServerMaker, *, single_por
         for client in clients:
             client.socket.close()
     assert {task.result() for task in fetching} == {served.files.contents["six.bin"]}
-    await until_idle(served)
+    await served.until_idle()
 
 
 async def test_ipv6_is_served_too(serve: ServerMaker, *, single_port: bool) -> None:

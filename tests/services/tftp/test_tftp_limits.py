@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
+import tracemalloc
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
 
+from base.trace import Trace
 from services.service import Health
 from services.tftp.transfer import Patience
-from services.tftp.udp import TftpLimits
+from services.tftp.udp import TftpDaemon, TftpLimits
 from tests.services.tftp.client import PATIENCE_S, Client, RemoteError
-from tests.services.tftp.conftest import HASTY
+from tests.services.tftp.conftest import HASTY, Files
 from wire.tftp import Ack, Data, ErrorPacket, OptionAck, OptionLimits, ReadRequest
 
 if TYPE_CHECKING:
-    from tests.services.tftp.conftest import Served, ServerMaker
-
-
-async def until_idle(served: Served) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        await served.daemon.wait_idle()
+    from tests.services.tftp.conftest import ServerMaker
 
 
 async def test_a_lost_block_is_sent_again(serve: ServerMaker, *, single_port: bool) -> None:
@@ -53,7 +52,7 @@ async def test_a_client_that_vanishes_is_forgotten(serve: ServerMaker, *, single
         await client.ask(ReadRequest("six.bin", "octet", options), served.address)
     for client in clients[:15]:
         client.socket.close()
-    await until_idle(served)
+    await served.until_idle()
     assert served.daemon.transfers == 0
     assert served.sink.steps().count("timed_out") == 30
     assert [(await clients[20].receive())[0] for _ in range(HASTY.max_retries)] == [
@@ -68,7 +67,7 @@ async def test_a_client_that_was_given_up_is_told_when_it_comes_back(serve: Serv
     served = await serve(limits=TftpLimits(patience=Patience(0.02, max_retries=0)), single_port=single_port)
     with Client() as client:
         _, peer = await client.ask(ReadRequest("six.bin"), served.address)
-        await until_idle(served)
+        await served.until_idle()
         answer, _ = await client.ask(Ack(1), peer)
         assert answer == ErrorPacket(5, "Unknown transfer ID")
 
@@ -78,7 +77,7 @@ async def test_a_client_that_aborts_is_forgotten_at_once(serve: ServerMaker, *, 
     with Client() as client:
         _, peer = await client.ask(ReadRequest("six.bin"), served.address)
         client.send(ErrorPacket(3, "Disk full"), peer)
-        await until_idle(served)
+        await served.until_idle()
     assert served.sink.events[-1].step == "aborted"
     assert served.sink.events[-1].data["reason"] == "error 3: Disk full"
 
@@ -92,7 +91,7 @@ async def test_a_transfer_that_takes_too_long_is_ended_with_an_error(serve: Serv
         while isinstance(packet, Data):
             packet, _ = await client.ask(Ack(packet.block - 1), peer)  # duplicates: no progress
         assert packet == ErrorPacket(0, "Transfer took too long")
-    await until_idle(served)
+    await served.until_idle()
 
 
 async def test_transfers_at_once_are_limited_and_places_become_free(serve: ServerMaker, *, single_port: bool) -> None:
@@ -106,7 +105,7 @@ async def test_transfers_at_once_are_limited_and_places_become_free(serve: Serve
         assert isinstance(again, Data), "one that repeats itself needs no second place"
         one.send(Ack(1), peer)
         two.send(Ack(1), other_peer)
-        await until_idle(served)
+        await served.until_idle()
         assert await three.fetch(served.address, "six.bin") == served.files.contents["six.bin"]
 
 
@@ -132,7 +131,7 @@ async def test_the_trace_tells_what_happened(serve: ServerMaker) -> None:
     served = await serve()
     with Client() as client:
         await client.fetch(served.address, "small.txt", options={"blksize": 1024})
-        await until_idle(served)
+        await served.until_idle()
         with pytest.raises(RemoteError, match="error 1"):
             await client.fetch(served.address, "missing")
         session = "{}:{}".format(*client.socket.getsockname())
@@ -177,7 +176,37 @@ async def test_noise_neither_kills_the_daemon_nor_leaves_anything_behind(
             first, _ = await client.receive()
         assert first.block == 1
         client.send(ErrorPacket(0, "enough"), peer)
-        await until_idle(served)
+        await served.until_idle()
     with Client() as client:
         assert await client.fetch(served.address, "six.bin") == served.files.contents["six.bin"]
     assert served.daemon.health() is Health.STARTED
+
+
+async def test_many_transfers_leave_memory_as_it_was(*, single_port: bool) -> None:
+    """Some ended well, some abandoned, some refused."""
+    files = Files()
+    limits = TftpLimits(patience=Patience(retransmit_s=1.0, max_retries=0))
+    daemon = TftpDaemon(files, "127.0.0.1", 0, trace=Trace(), single_port=single_port, limits=limits)
+    await daemon.start()
+    server = (daemon.listeners[0].host, daemon.listeners[0].port)
+
+    async def some(count: int) -> int:
+        with ExitStack() as stack:
+            for _ in range(count):
+                client = stack.enter_context(Client())
+                await client.ask(ReadRequest("missing"), server)
+                await client.fetch(server, "small.txt", options={"blksize": 8})
+                await client.ask(ReadRequest("six.bin"), server)
+            async with asyncio.timeout(PATIENCE_S):
+                await daemon.wait_idle()
+        files.asked.clear()
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0]
+
+    tracemalloc.start()
+    try:
+        before = await some(400)
+        assert await some(400) - before < 400 * 100, "not as much as an address and its place in a dictionary for each"
+    finally:
+        tracemalloc.stop()
+        await daemon.stop(0)

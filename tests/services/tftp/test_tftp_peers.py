@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from services.tftp.transfer import Patience
 from services.tftp.udp import TftpLimits
-from tests.services.tftp.client import PATIENCE_S, Client
+from tests.services.tftp.client import Client
 from wire.tftp import Ack, Data, ErrorPacket, ReadRequest, WriteRequest
 
 if TYPE_CHECKING:
-    from tests.services.tftp.conftest import Served, ServerMaker
-
-
-async def until_idle(served: Served) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        await served.daemon.wait_idle()
+    from tests.services.tftp.conftest import ServerMaker
 
 
 async def test_a_stranger_is_told_so_and_the_transfer_goes_on(serve: ServerMaker) -> None:
@@ -119,7 +113,7 @@ async def test_the_echo_of_a_repeated_block_is_not_met_with_an_error(serve: Serv
         repeated, _ = await client.receive()
         assert repeated == last
         client.send(Ack(1), peer)
-        await until_idle(served)
+        await served.until_idle()
         client.send(Ack(1), peer)
         answer, next_peer = await client.ask(ReadRequest("six.bin"), served.address)
         while answer == last:  # the timer may have been faster

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.services.tftp.client import PATIENCE_S, Client
+from tests.services.tftp.client import Client
 from wire.errors import Refusal
 from wire.tftp import Ack, Data, ErrorPacket, OptionAck, ReadRequest
 
 if TYPE_CHECKING:
-    from tests.services.tftp.conftest import Served, ServerMaker
-
-
-async def until_idle(served: Served) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        await served.daemon.wait_idle()
+    from tests.services.tftp.conftest import ServerMaker
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Cisco Certificate Authority Proxy Function: `session` decides, `proof` judges certificates, `daemon` has the sockets."""
