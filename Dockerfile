@@ -1,7 +1,19 @@
-# One image for every part of the laboratory: a node, the whole lab, or a phone.
+# One image for every part of the laboratory: a node, the whole laboratory, or a phone.
+#
+#   docker build -t ucmsim .
+#   docker run --rm ucmsim                      the demonstration
+#   docker compose up --wait                    a cluster; see docs/compose.md
+
 FROM python:3.11-slim-bookworm AS build
 WORKDIR /src
-COPY pyproject.toml README.md LICENSE ./
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+COPY pyproject.toml ./
+# What the project depends on changes more seldom than its code: a layer of its own.
+RUN python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"], sep="\n")' \
+      > requirements.txt \
+ && python -m venv --without-pip /opt/ucmsim \
+ && pip --python /opt/ucmsim/bin/python install -r requirements.txt
+COPY README.md LICENSE ./
 COPY base base
 COPY wire wire
 COPY cluster cluster
@@ -9,18 +21,21 @@ COPY services services
 COPY phone_sim phone_sim
 COPY lab lab
 COPY configs configs
-RUN pip wheel --no-cache-dir --wheel-dir /wheels .
+RUN pip --python /opt/ucmsim/bin/python install --no-deps .
 
 FROM python:3.11-slim-bookworm
-COPY --from=build /wheels /wheels
-RUN pip install --no-cache-dir --no-index --find-links /wheels ucmsim \
- && rm -r /wheels \
- && useradd --system --create-home --home-dir /var/lib/ucmsim ucmsim \
- && install -d -o ucmsim -g ucmsim -m 0700 /var/lib/ucmsim/state /var/lib/ucmsim/flash
-ENV PYTHONUNBUFFERED=1
+LABEL org.opencontainers.image.title="ucmsim" \
+      org.opencontainers.image.description="A Cisco UCM trust laboratory; independent simulator, for laboratories only" \
+      org.opencontainers.image.licenses="Apache-2.0"
+# The number of the user is fixed: volumes outlive images.
+RUN useradd --uid 6970 --user-group --no-log-init --no-create-home --home-dir /var/lib/ucmsim \
+      --shell /usr/sbin/nologin ucmsim \
+ && install -d -o ucmsim -g ucmsim -m 0700 /var/lib/ucmsim/ucmsim-state /var/lib/ucmsim/flash \
+ && python -m pip --disable-pip-version-check uninstall --yes --quiet --root-user-action ignore pip setuptools wheel
+COPY --from=build /opt/ucmsim /opt/ucmsim
+ENV PATH=/opt/ucmsim/bin:$PATH PYTHONUNBUFFERED=1
 USER ucmsim
 WORKDIR /var/lib/ucmsim
-VOLUME ["/var/lib/ucmsim/state", "/var/lib/ucmsim/flash"]
-EXPOSE 69/udp 443 6970 6971 6972 2445 8080 8443
+EXPOSE 22 69/udp 443 2445 3804 5060 5060/udp 5061 6970 6971 6972 8080 8443
 ENTRYPOINT ["ucmsim"]
-CMD ["up", "--state", "/var/lib/ucmsim/state"]
+CMD ["demo"]

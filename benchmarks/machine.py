@@ -1,7 +1,7 @@
 """Who works on which core, and processes under measurement: what they used of processor and memory.
 
-A measured process is a module of this package. It says what it has to say as one JSON object on one line when it is ready
-(`announce`), and may be asked more (`Measured.ask`, `commands`); it ends when its standard input does.
+A measured process is a module of this package. When it is ready it says so as one JSON object on one line (`announce`);
+it may be asked more (`Measured.ask`, `commands`), and ends when its standard input does.
 """
 
 from __future__ import annotations

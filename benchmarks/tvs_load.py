@@ -17,6 +17,7 @@ from base.tls import client_context
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_HOST = "127.0.0.1"
 _PATIENCE_S = 10.0
 
 
@@ -45,6 +46,12 @@ def phone_context(*, tickets: bool = True) -> ssl.SSLContext:
     if not tickets:
         context.options |= ssl.OP_NO_TICKET
     return context
+
+
+def negotiated(port: int, context: ssl.SSLContext) -> str:
+    """What a connection to that port agrees on, for people."""
+    with socket.create_connection((_HOST, port), _PATIENCE_S) as plain, context.wrap_socket(plain) as tls:
+        return f"{tls.version()}, {(tls.cipher() or ('none',))[0]}"
 
 
 def run_load(
@@ -102,9 +109,9 @@ def run_load(
 
 def _exchange(port: int, context: ssl.SSLContext, message: bytes | None, answered: Callable[[bytes], bool]) -> bool:
     try:
-        with socket.create_connection(("127.0.0.1", port), _PATIENCE_S) as plain:
+        with socket.create_connection((_HOST, port), _PATIENCE_S) as plain:
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            with context.wrap_socket(plain, server_hostname="127.0.0.1") as tls:
+            with context.wrap_socket(plain) as tls:
                 if message is None:
                     return True
                 tls.sendall(message)

@@ -40,7 +40,7 @@ class _Echo(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
 
-    def data_received(self, data: bytes) -> None:
+    def data_received(self, _data: bytes) -> None:
         self._transport.write(_ANSWER)
 
 

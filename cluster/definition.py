@@ -159,6 +159,27 @@ class PhoneService(Model):
     url: Annotated[str, Field(max_length=255, pattern=r"^(https?://|Application:)[!-~]+$")]
 
 
+class AutoRegistration(Model):
+    """What phones get that register themselves (R-DL-5).
+
+    Attributes:
+        first: lowest directory number.
+        last: highest one; as long as the first.
+    """
+
+    first: Annotated[str, Field(pattern=r"^[0-9]{1,12}$")]
+    last: Annotated[str, Field(pattern=r"^[0-9]{1,12}$")]
+    device_pool: Text = "Default"
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if len(self.first) != len(self.last) or self.first > self.last:
+            raise ValueError(
+                f"{self.first} to {self.last} is no range: both have as many digits, the lowest comes first"
+            )
+        return self
+
+
 class ClusterDefinition(Model):
     """A whole cluster."""
 
@@ -171,6 +192,7 @@ class ClusterDefinition(Model):
     callmanager_groups: tuple[CallManagerGroup, ...] = ()
     devices: tuple[Device, ...] = ()
     phone_services: tuple[PhoneService, ...] = ()
+    auto_registration: AutoRegistration | None = None
     tftp_directory: Annotated[str, Field(min_length=1), AfterValidator(_printable)] | None = None
 
     @field_validator("parameters")

@@ -6,6 +6,7 @@ One call is one transaction's view, so a snapshot never mixes two revisions.
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
 from typing import TYPE_CHECKING
 
 import immutables
@@ -17,6 +18,7 @@ from cluster.definition import ClusterDefinition
 from cluster.phonesecurity import Authentication, CapfOrder, KeyOrder, Operation, PhoneSecurity
 from cluster.purposes import TRUST_STORES, Purpose
 from cluster.snapshot import (
+    AutoDevice,
     ClusterSnapshot,
     ItlReset,
     OwnCertificate,
@@ -115,6 +117,7 @@ async def _load(connection: AsyncConnection, before: ClusterSnapshot | None, new
         services=await _load_services(connection),
         phone_orders=await _load_phone_orders(connection),
         phone_security=await _load_phone_security(connection, before),
+        auto_devices=await _load_auto_devices(connection, before),
     )
 
 
@@ -224,6 +227,15 @@ async def _load_phone_security(
     return security
 
 
+async def _load_auto_devices(connection: AsyncConnection, before: ClusterSnapshot | None) -> Mapping[str, AutoDevice]:
+    """With those that came since `before`; the very same mapping when none did."""
+    table, since = schema.auto_device, before.revision if before is not None else 0
+    rows = (await connection.execute(select(table).where(table.c.revision > since))).all()
+    known = before.auto_devices if before is not None else {}
+    fresh = {row.device: AutoDevice(row.device, row.model, row.number, row.device_pool) for row in rows}
+    return {**known, **fresh} if fresh else known
+
+
 async def _load_phone_orders(connection: AsyncConnection) -> tuple[PhoneOrder, ...]:
     table = schema.phone_order
     rows = (await connection.execute(select(table).order_by(table.c.revision.desc()).limit(KEPT_ORDERS))).all()
@@ -231,8 +243,8 @@ async def _load_phone_orders(connection: AsyncConnection) -> tuple[PhoneOrder, .
 
 
 async def _load_all_trust(connection: AsyncConnection, own: Own) -> Indexes:
-    held = _Held(own)
-    async for row in await connection.stream(select(schema.trust_certificate)):
+    held, table = _Held(own), schema.trust_certificate
+    async for row in await connection.stream(select(table.c.sha256, table.c.der, table.c.lookup_key, table.c.store)):
         held.add(row.sha256, row.der, row.lookup_key, row.store)
     trusted = {digest: held.entry(digest) for digest in held.digests}
     index: dict[str, tuple[bytes, ...]] = {}
@@ -270,7 +282,7 @@ class _Held:
     """Where certificates were found: in which trust stores, and for which purposes as a node's own."""
 
     def __init__(self, own: Mapping[tuple[str, Purpose], OwnCertificate]) -> None:
-        self._stores: dict[bytes, set[str]] = {}
+        self._stores: dict[bytes, frozenset[str]] = {}
         self._facts: dict[bytes, tuple[bytes, str]] = {}
         self._purposes: dict[bytes, set[Purpose]] = {}
         for item in own.values():
@@ -286,12 +298,21 @@ class _Held:
         if store not in TRUST_STORES:
             raise ValueError(f"trust store {store!r}")
         self._facts.setdefault(digest, (der, lookup))
-        self._stores.setdefault(digest, set()).add(store)
+        self._stores[digest] = _and(self._stores.get(digest, _NOWHERE), store)
 
     def entry(self, digest: bytes) -> TrustEntry:
         der, lookup = self._facts[digest]
-        stores, purposes = self._stores.get(digest, ()), self._purposes.get(digest, ())
-        return TrustEntry.combine(der, lookup, frozenset(stores), frozenset(purposes))
+        stores, purposes = self._stores.get(digest, _NOWHERE), frozenset(self._purposes.get(digest, ()))
+        return TrustEntry.combine(der, lookup, stores, purposes)
+
+
+_NOWHERE: frozenset[str] = frozenset()
+
+
+@cache
+def _and(stores: frozenset[str], store: str) -> frozenset[str]:
+    """One object for equal sets: a hundred thousand certificates are in very few combinations of stores."""
+    return stores | {store}
 
 
 def batches(digests: Iterable[bytes]) -> Iterator[list[bytes]]:

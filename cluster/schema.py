@@ -184,6 +184,17 @@ phone_security = Table(
 )
 """CAPF settings of each phone and its certificates as DER; what is not there is empty. A row never goes away."""
 
+auto_device = Table(
+    "auto_device",
+    metadata,
+    Column("device", String(32), primary_key=True),
+    Column("model", String(16), nullable=False),
+    Column("number", String(24), nullable=False),
+    Column("device_pool", String(128), nullable=False),
+    Column("revision", Integer, ForeignKey("revision.number"), nullable=False, index=True),
+)
+"""Devices that were made when a phone registered itself. One that the definition has, too, is the definition's."""
+
 registration = Table(
     "registration",
     metadata,

@@ -7,10 +7,11 @@ with ten trusted certificates and with a hundred thousand (R-TVS-2).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 from base.identity import Identity
+from cluster.definition import Device, Line
 from cluster.keys import load_key
 from cluster.parameters import CATALOGUE, ROLLBACK, SECURITY_MODE, TVS_TTL, read_bool, read_ttl
 from cluster.phonesecurity import UNKNOWN_PHONE, PhoneSecurity
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     import immutables
 
-    from cluster.definition import ClusterDefinition, Device
+    from cluster.definition import ClusterDefinition
     from wire.certificates import PrivateKey
     from wire.names import DistinguishedName
 
@@ -170,10 +171,18 @@ class TrustEntry:
 
         A cluster's own certificates are in its trust stores, too, and were seen with the roles of their purpose alone.
         """
-        roles = {int(role) for purpose in purposes for role in PURPOSES[purpose].roles}
-        if not purposes:
-            roles = {int(role) for store in stores for role in TRUST_STORES[store]}
-        return cls(der, lookup, stores, purposes, tuple(sorted(roles)))
+        return cls(der, lookup, *_uses(stores, purposes))
+
+
+@cache
+def _uses(
+    stores: frozenset[str], purposes: frozenset[Purpose]
+) -> tuple[frozenset[str], frozenset[Purpose], tuple[int, ...]]:
+    """Both, and the roles that follow; the same objects for equal ones, since a store has very many certificates."""
+    roles = {int(role) for purpose in purposes for role in PURPOSES[purpose].roles}
+    if not purposes:
+        roles = {int(role) for store in stores for role in TRUST_STORES[store]}
+    return stores, purposes, tuple(sorted(roles))
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +211,21 @@ class PhoneOrder:
     revision: int
     action: str
     target: str
+
+
+@dataclass(frozen=True, slots=True)
+class AutoDevice:
+    """A device that was made when a phone registered itself (R-DL-5).
+
+    Attributes:
+        device: ``SEP<MAC>``.
+        number: its one directory number.
+    """
+
+    device: str
+    model: str
+    number: str
+    device_pool: str
 
 
 def lookup_key(issuer: DistinguishedName, serial: int) -> str:
@@ -245,6 +269,7 @@ class ClusterSnapshot:
         services: (node name, UCM's name) -> what operators want of it, where that differs from the default.
         phone_orders: the latest orders to phones, oldest first.
         phone_security: device -> its CAPF settings and certificates; see `security_of`.
+        auto_devices: device -> what was made when it registered itself; see `devices`.
     """
 
     revision: int
@@ -263,6 +288,7 @@ class ClusterSnapshot:
     services: Mapping[tuple[str, str], ServiceState] = field(default_factory=dict)
     phone_orders: tuple[PhoneOrder, ...] = ()
     phone_security: Mapping[str, PhoneSecurity] = field(default_factory=dict)
+    auto_devices: Mapping[str, AutoDevice] = field(default_factory=dict)
 
     @property
     def release(self) -> Release:
@@ -315,10 +341,24 @@ class ClusterSnapshot:
         """CAPF settings and certificates of a phone; nothing to do and none known for one that nobody spoke of."""
         return self.phone_security.get(device, UNKNOWN_PHONE)
 
-    @property
+    @cached_property
     def devices(self) -> Mapping[str, Device]:
-        """``SEP<MAC>`` -> device."""
-        return self.definition.devices_by_name
+        """``SEP<MAC>`` -> device: those of the definition, and those that registered themselves."""
+        definition = self.definition
+        if not self.auto_devices:
+            return definition.devices_by_name
+        found = {
+            item.device: Device(
+                mac=item.device,
+                model=item.model,
+                description=f"Auto {item.number}",
+                device_pool=item.device_pool,
+                callmanager_group=definition.groups[0].name,
+                lines=(Line(number=item.number),),
+            )
+            for item in self.auto_devices.values()
+        }
+        return {**found, **definition.devices_by_name}
 
     @cached_property
     def ctl_entries(self) -> Mapping[bytes | str, TrustEntry]:

@@ -219,13 +219,16 @@ def installed_clusters(state: Path) -> list[str]:
     """Names of the clusters that a state folder holds.
 
     Raises:
-        OperatorError: there is no such folder.
+        OperatorError: there is no such folder, or it cannot be read.
     """
-    if not state.is_dir():
-        if state.exists():
-            raise OperatorError(f"{state} is no folder; --state names the one that 'ucmsim up' made")
-        raise OperatorError(f"there is no state folder {state}; 'ucmsim up --state {state}' makes one")
-    return sorted(path.parent.name for path in state.glob(f"*/{DATABASE}"))
+    try:
+        return sorted(folder.name for folder in state.iterdir() if (folder / DATABASE).exists())
+    except FileNotFoundError as error:
+        raise OperatorError(f"there is no state folder {state}; 'ucmsim up --state {state}' makes one") from error
+    except NotADirectoryError as error:
+        raise OperatorError(f"{state} is no folder; --state names the one that 'ucmsim up' made") from error
+    except OSError as error:
+        raise OperatorError(f"cannot read state folder {state}: {error.strerror}") from error
 
 
 def write_atomically(path: Path, text: str) -> None:

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from base.trace import JsonLinesSink, Trace
+from base.trace import JsonLinesSink, Tee, Trace
+from lab.steplog import StepLog
 from wire.certificates import Certificate
 from wire.errors import OperatorError, WireError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import TextIO
+
+    from base.trace import Sink
 
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", "-c", help="Laboratory as YAML; the one that ships with ucmsim by default.")
@@ -36,20 +42,26 @@ _HOST_PORT = re.compile(r"(?P<host>[^:\[\]]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>\d{
 
 @contextlib.contextmanager
 def open_trace(path: Path | None) -> Iterator[Trace]:
-    """A trace into `path`, or into nothing.
+    """A trace into `path`, and onto stderr with ``--verbose``; into nothing when neither is wanted.
 
     Raises:
         OperatorError: the file cannot be written.
     """
-    if path is None:
-        yield Trace()
-        return
+    sinks: list[Sink] = [StepLog(sys.stderr)] if logging.getLogger("ucmsim").isEnabledFor(logging.INFO) else []
+    with contextlib.ExitStack() as stack:
+        if path is not None:
+            sinks.append(JsonLinesSink(stack.enter_context(_trace_file(path))))
+        yield Trace(Tee(*sinks) if sinks else None)
+
+
+@contextlib.contextmanager
+def _trace_file(path: Path) -> Iterator[TextIO]:
     try:
         stream = path.open("w", encoding="utf-8", errors="backslashreplace")  # names on the wire may be no UTF-8
     except OSError as error:
         raise OperatorError(f"cannot write trace {path}: {error.strerror}") from error
     try:
-        yield Trace(JsonLinesSink(stream))
+        yield stream
     finally:
         with contextlib.suppress(OSError):  # the sink has said so
             stream.close()

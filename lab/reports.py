@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from lab.story.text import Language
+    from phone_sim.clients.capf import CapfResult
     from phone_sim.messages import StatusMessage
     from phone_sim.report import BootReport, DecisionReport, DirectoryReport, ListSummary, Settings
 
@@ -28,6 +29,18 @@ _OUTCOME = {
     "no_config": Text("no configuration anywhere", "設定ファイルなし"),
     "unreachable": Text("no server answered", "応答するサーバなし"),
 }
+_CAPF_OUTCOME = {
+    "updated": Text("carried out", "完了"),
+    "nothing_to_do": Text("nothing to do", "保留中の操作なし"),
+    "refused": Text("the server refused", "サーバが拒否"),
+    "unknown_device": Text("the server does not know the device", "サーバに未登録の電話機"),
+    "retry_later": Text("the server has no time now", "後で再試行"),
+    "string_needed": Text("waits for the authentication string", "認証文字列の入力待ち"),
+    "server_not_trusted": Text("the server is not trusted", "サーバを信頼できない"),
+    "unreachable": Text("the server does not answer", "サーバが応答しない"),
+    "broken": Text("broken off", "中断"),
+}
+_CAPF_GOOD = frozenset({"updated", "nothing_to_do"})
 
 
 def decision_table(decisions: Sequence[DecisionReport], language: Language) -> Table:
@@ -67,12 +80,21 @@ def print_boot(console: Console, report: BootReport, language: Language) -> None
         fetched.add_row(*row, style="" if item.failure is None else "dim")
     console.print(fetched)
     console.print(decision_table(report.decisions, language))
+    if report.capf is not None:
+        _print_capf(console, report.capf, language)
     _print_messages(console, report.status_messages)
     console.print(
         f"{_OUTCOME[report.outcome.value].of(language)}: configuration from {report.config_source}, "
         f"{report.duration_ms:.0f} ms",
         style="bold green" if report.exit_code == 0 else "bold red",
     )
+
+
+def _print_capf(console: Console, capf: CapfResult, language: Language) -> None:
+    outcome = _CAPF_OUTCOME[capf.outcome.value].of(language)
+    server = f" {capf.server}" if capf.server else ""
+    detail = f" ({printable(capf.detail)})" if capf.detail else ""
+    console.print(Styled.assemble(mark(good=capf.outcome.value in _CAPF_GOOD), f"  CAPF{server}: {outcome}{detail}"))
 
 
 def print_directory(console: Console, report: DirectoryReport, language: Language) -> None:
@@ -96,6 +118,11 @@ def print_settings(console: Console, settings: Settings) -> None:
         console.print("No Trust List installed")
     for summary in settings.trust_lists:
         _print_list(console, summary)
+    held = {certificate.kind: certificate for certificate in settings.certificates}
+    for kind in ("LSC", "MIC"):
+        console.print(f"{kind}: {'Installed' if kind in held else 'Not Installed'}", style="bold")
+        if kind in held:
+            console.print(f"  {held[kind].subject}, {held[kind].key}, valid until {held[kind].not_after[:10]}")
     config = settings.config
     if config is None:
         console.print("No configuration")

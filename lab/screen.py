@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import sys
 from datetime import UTC, datetime
@@ -18,6 +19,8 @@ from phone_sim.life import LifeEvents, PhoneLife
 from wire.errors import UcmsimError
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from rich.console import Console
 
     from lab.story.text import Language
@@ -29,6 +32,7 @@ _KEYS = Text(
     "Keys (then Enter): d directory, s settings, e erase trust lists, r reset, q unplug",
     "キー(続けて Enter): d ディレクトリ、s 設定、e 信頼リスト消去、r リセット、q 電源断",
 )
+_LONGEST_KEY = 64
 _BOOTED = Text("boot {number}: {outcome}", "起動 {number} 回目: {outcome}")
 
 
@@ -74,15 +78,40 @@ class _Screen:
                 raise failure
 
     async def read_keys(self, unplugged: asyncio.Event) -> None:
-        """Reads standard input without blocking; its end is no key."""
-        loop = asyncio.get_running_loop()
-        reader = asyncio.StreamReader()
+        """Reads lines of standard input as they come; its end is no key.
+
+        The descriptor stays blocking, as a terminal shares it with the output.
+        """
+        async with self._keyboard() as keys:
+            while (key := await keys.get()) is not None:
+                await self._press(key, unplugged)
+
+    @contextlib.asynccontextmanager
+    async def _keyboard(self) -> AsyncIterator[asyncio.Queue[str | None]]:
+        loop, keys, typed = asyncio.get_running_loop(), asyncio.Queue[str | None](), bytearray()
+
+        def readable() -> None:
+            data = os.read(descriptor, 1024)
+            if not data:
+                loop.remove_reader(descriptor)
+                keys.put_nowait(None)
+                return
+            *lines, rest = bytes(typed + data).split(b"\n")
+            typed[:] = rest[:_LONGEST_KEY]
+            for line in lines:
+                keys.put_nowait(line.decode("utf-8", "replace").strip().lower())
+
         try:
-            await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-        except (OSError, ValueError):
-            return  # nobody can press a key there
-        while line := await reader.readline():
-            await self._press(line.decode("utf-8", "replace").strip().lower(), unplugged)
+            descriptor = sys.stdin.fileno()
+            loop.add_reader(descriptor, readable)
+        except (OSError, ValueError, AttributeError):
+            keys.put_nowait(None)  # nobody can press a key there: a file, or nothing at all
+            yield keys
+            return
+        try:
+            yield keys
+        finally:
+            loop.remove_reader(descriptor)
 
     async def _press(self, key: str, unplugged: asyncio.Event) -> None:
         try:

@@ -149,6 +149,20 @@ class _Files(asyncssh.SFTPServer):
             raise asyncssh.SFTPFailure(f"a file may have {self._max_size} bytes")
         return super().write(file_obj, offset, data)
 
+    def open(self, path: bytes, pflags: int, attrs: asyncssh.SFTPAttrs) -> MaybeAwait[object]:  # noqa: ARG002
+        """Modes are this machine's affair."""
+        return super().open(path, pflags, asyncssh.SFTPAttrs())
+
+    def open56(
+        self,
+        path: bytes,
+        desired_access: int,
+        flags: int,
+        attrs: asyncssh.SFTPAttrs,  # noqa: ARG002
+    ) -> MaybeAwait[object]:
+        """See `open`."""
+        return super().open56(path, desired_access, flags, asyncssh.SFTPAttrs())
+
     def symlink(self, oldpath: bytes, newpath: bytes) -> None:  # noqa: ARG002
         """Not possible here."""
         raise asyncssh.SFTPPermissionDenied("links are not possible here")

@@ -16,6 +16,10 @@ What the order follows:
   unsigned file is asked for only by a phone whose ITL is empty (rollback).
 - A device that the server does not know (its configuration is not found) asks for the default
   configuration; when that is missing too it goes on with the last good configuration.
+- A stub that announces an encrypted configuration leads to ``SEP<MAC>.cnf.xml.enc.sgn`` if the phone has the key.
+- A trusted configuration or stub that asks for CAPF leads there, once in a boot; with another certificate the phone
+  asks for its configuration again, which may be encrypted from now on. (That it does so at once is this project's
+  choice.)
 - What is refused leaves the old in place, and the boot goes on with it. A phone that refused its first ITL
   and has no CTL has nothing to go on with (R-ITL-8: its registration fails).
 - The next TFTP server is asked for a file only when the present one answered on no transport for it; "not
@@ -41,6 +45,7 @@ class Part(Enum):
     CTL = "CTL"
     ITL = "ITL"
     CONFIG = "configuration"
+    ENCRYPTED = "encrypted configuration"
     DEFAULT = "default configuration"
 
 
@@ -52,6 +57,7 @@ class File(Enum):
     GENERIC_ITL = "ITLFile.tlv"
     CONFIG = "SEP{mac}.cnf.xml.sgn"
     PLAIN_CONFIG = "SEP{mac}.cnf.xml"
+    ENCRYPTED_CONFIG = "SEP{mac}.cnf.xml.enc.sgn"
     DEFAULT = "XMLDefault.cnf.xml.sgn"
     PLAIN_DEFAULT = "XMLDefault.cnf.xml"
 
@@ -83,6 +89,10 @@ class State(Enum):
     PLAIN_CONFIG = "fetching SEP….cnf.xml"
     CONFIG_CHECK = "judging the configuration"
     CONFIG_TVS = "asking TVS about the configuration's signer"
+    ENCRYPTED = "fetching SEP….cnf.xml.enc.sgn"
+    ENCRYPTED_CHECK = "judging the encrypted configuration"
+    ENCRYPTED_TVS = "asking TVS about the encrypted configuration's signer"
+    CAPF = "with CAPF"
     DEFAULT = "fetching XMLDefault.cnf.xml.sgn"
     PLAIN_DEFAULT = "fetching XMLDefault.cnf.xml"
     DEFAULT_CHECK = "judging the default configuration"
@@ -106,6 +116,9 @@ class Event(Enum):
     NO_ANSWER = "no answer"
     ACCEPTED = "accepted"
     REFUSED = "refused"
+    ANNOUNCED = "announces an encrypted one"
+    CERTIFICATE_CHANGED = "certificate changed"
+    CERTIFICATE_KEPT = "certificate as before"
     TVS_NEEDED = "lists do not settle it"
     TVS_DONE = "TVS answered or is out of reach"
 
@@ -150,7 +163,12 @@ class KeepOld:
     part: Part
 
 
-Effect = Fetch | UseNextServer | Judge | AskTvs | Install | KeepOld
+@dataclass(frozen=True, slots=True)
+class RunCapf:
+    """Let CAPF do what it has to do with the phone's certificate."""
+
+
+Effect = Fetch | UseNextServer | Judge | AskTvs | Install | KeepOld | RunCapf
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +183,7 @@ class Situation:
         has_config: flash holds a last good configuration.
         http: the model asks HTTP before TFTP.
         another_server: the list of TFTP servers has one left.
+        capf_wanted: the configuration or stub in hand is trusted and asks for CAPF, which has not run in this boot.
     """
 
     security_by_default: bool = True
@@ -174,6 +193,7 @@ class Situation:
     has_config: bool = False
     http: bool = True
     another_server: bool = False
+    capf_wanted: bool = False
 
 
 def ladder(file: File, situation: Situation) -> tuple[Transport, ...]:
@@ -224,6 +244,11 @@ def in_rollback(situation: Situation) -> bool:
 def has_config(situation: Situation) -> bool:
     """An old configuration is held"""
     return situation.has_config
+
+
+def capf_wanted(situation: Situation) -> bool:
+    """CAPF is wanted"""
+    return situation.capf_wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +304,7 @@ _TO_CONFIG = (
 _TO_DEFAULT = Way(State.DEFAULT, (Fetch(File.DEFAULT),))
 _TO_PLAIN_DEFAULT = Way(State.PLAIN_DEFAULT, (Fetch(File.PLAIN_DEFAULT),))
 _OLD_OR = Way(State.BOOTED, (), has_config)
+_TO_CAPF = Way(State.CAPF, (RunCapf(),), capf_wanted)
 
 TABLE: tuple[Row, ...] = (
     Row(State.OFF, Event.POWER_ON, State.PLAIN_CONFIG, (Fetch(File.PLAIN_CONFIG),), no_security_by_default),
@@ -316,9 +342,30 @@ TABLE: tuple[Row, ...] = (
         State.CONFIG_CHECK,
         State.CONFIG_TVS,
         Part.CONFIG,
-        (Way(State.BOOTED),),
-        (_OLD_OR, Way(State.REFUSED)),
+        (_TO_CAPF, Way(State.BOOTED)),
+        (_TO_CAPF, _OLD_OR, Way(State.REFUSED)),
     ),
+    Row(State.CONFIG_CHECK, Event.ANNOUNCED, State.ENCRYPTED, (Fetch(File.ENCRYPTED_CONFIG),)),
+    *_fetching(
+        State.ENCRYPTED,
+        File.ENCRYPTED_CONFIG,
+        State.ENCRYPTED_CHECK,
+        Part.ENCRYPTED,
+        _TO_CAPF,
+        _OLD_OR,
+        Way(State.NO_CONFIG),
+    ),
+    *_judging(
+        State.ENCRYPTED_CHECK,
+        State.ENCRYPTED_TVS,
+        Part.ENCRYPTED,
+        (_TO_CAPF, Way(State.BOOTED)),
+        (_TO_CAPF, _OLD_OR, Way(State.REFUSED)),
+    ),
+    # the phone's certificate
+    *(Row(State.CAPF, Event.CERTIFICATE_CHANGED, way.next, way.effects, way.when) for way in _TO_CONFIG),
+    Row(State.CAPF, Event.CERTIFICATE_KEPT, State.BOOTED, (), has_config),
+    Row(State.CAPF, Event.CERTIFICATE_KEPT, State.REFUSED),
     # the default configuration, for a device that the server does not know
     *_fetching(
         State.DEFAULT,

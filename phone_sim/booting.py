@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from phone_sim import boot, trust
 from phone_sim.boot import Attempt, Event, File, Part, State, Transport
+from phone_sim.capf_side import CapfOutcome
+from phone_sim.clients.capf import CapfResult
 from phone_sim.clients.errors import FileNotFoundOnServer, ServerRefused, ServerUnreachable, TransferFailed
 from phone_sim.clients.http import get
 from phone_sim.clients.tftp import fetch
-from phone_sim.memory import read_config
 from phone_sim.messages import ListOutcome, Status, trust_list_alarm, trust_list_status
 from phone_sim.reasons import Reason
 from phone_sim.report import (
@@ -22,13 +23,14 @@ from phone_sim.report import (
     list_summaries,
 )
 from phone_sim.trust import Accept, KeepOld, ListKind, ServerPurpose
+from phone_sim.understanding import is_stub, understand
 from wire.encryptedfile import EncryptedFile
-from wire.errors import WireError
 from wire.phoneconfig import PhoneConfig
 
 if TYPE_CHECKING:
     from base.clock import Clock
     from base.trace import Trace
+    from phone_sim.enrolling import Enroller
     from phone_sim.judging import ServerJudge
     from phone_sim.memory import Config, PhoneMemory
     from phone_sim.messages import StatusMessage
@@ -47,7 +49,7 @@ _OUTCOME = {
 }
 _KIND = {Part.CTL: ListKind.CTL, Part.ITL: ListKind.ITL}
 _CONFIG_FILES = frozenset({File.CONFIG, File.PLAIN_CONFIG})
-_SIGNED_FILES = frozenset({File.CONFIG, File.DEFAULT})
+_SIGNED_FILES = frozenset({File.CONFIG, File.ENCRYPTED_CONFIG, File.DEFAULT})
 _HTTPS_CONFIG_SINCE = (1, 1)
 
 
@@ -84,12 +86,16 @@ class BootRun:
         *,
         tvs: TvsDesk,
         judge: ServerJudge,
+        enroller: Enroller,
         clock: Clock,
         trace: Trace,
         timeouts: Timeouts,
     ) -> None:
         self._mac, self._model, self._servers = mac, model, servers
         self._memory, self._tvs, self._judge = memory, tvs, judge
+        self._enroller = enroller
+        self._trusted: Config | None = None
+        self._capf: CapfResult | None = None
         self._clock, self._trace, self._timeouts = clock, trace, timeouts
         self._server_index = 0
         self._arrival: _Arrival | None = None
@@ -140,7 +146,17 @@ class BootRun:
             has_config=self._memory.config is not None,
             http=self._model.http.assumed,
             another_server=self._server_index + 1 < len(self._servers),
+            capf_wanted=self._capf_wanted(),
         )
+
+    def _capf_wanted(self) -> bool:
+        """A server that phones have no string for is not asked; a session is run once in a boot."""
+        if self._capf is not None or not self._enroller.wanted_by(self._trusted):
+            return False
+        if self._enroller.waits_for_string(self._trusted):
+            self._capf = CapfResult(CapfOutcome.STRING_NEEDED, "")
+            return False
+        return True
 
     async def _carry_out(self, effect: boot.Effect) -> Event | None:
         match effect:
@@ -158,6 +174,8 @@ class BootRun:
                 self._install(part)
             case boot.KeepOld(part):
                 self._keep_old(part)
+            case boot.RunCapf():
+                return await self._run_capf()
         return None
 
     # --- fetching ---
@@ -201,6 +219,8 @@ class BootRun:
             if failure is None:
                 self._arrival = _Arrival(file, name, data, transport, where, asked_at)
                 self._question, self._answer, self._tvs_server = None, None, ""
+                if file is not File.ENCRYPTED_CONFIG:  # its stub stays
+                    self._trusted = None
                 return Event.ARRIVED
             attempts.append(failure)
         event = boot.ladder_event(tuple(attempts))
@@ -235,6 +255,11 @@ class BootRun:
             Transport.HTTPS: self._server.https_port,
         }[transport]
 
+    async def _run_capf(self) -> Event:
+        assert isinstance(self._trusted, PhoneConfig)  # noqa: S101 - the table runs CAPF only when one wants it
+        self._capf = await self._enroller.run(self._trusted, self._decisions.append)
+        return Event.CERTIFICATE_CHANGED if self._capf.changed else Event.CERTIFICATE_KEPT
+
     # --- deciding ---
 
     def _decide(self, part: Part) -> Event:
@@ -244,7 +269,9 @@ class BootRun:
             return Event.TVS_NEEDED
         self._verdict = decision
         self._record(part, decision)
-        return Event.ACCEPTED if isinstance(decision, Accept) else Event.REFUSED
+        if isinstance(decision, KeepOld):
+            return Event.REFUSED
+        return Event.ANNOUNCED if part is Part.CONFIG and is_stub(self._trusted) else Event.ACCEPTED
 
     def _judge_list(self, kind: ListKind) -> trust.Decision:
         arrival = self._arrived
@@ -259,28 +286,20 @@ class BootRun:
         signed = trust.read_signed(arrival.data) if arrival.file in _SIGNED_FILES else KeepOld(Reason.UNSIGNED)
         if not isinstance(signed, KeepOld):
             decision = trust.judge_signed(arrival.name, signed, held, self._answer)
-            plain = b"" if isinstance(signed, EncryptedFile) else signed.body
+            body = signed if isinstance(signed, EncryptedFile) else signed.body
         elif signed.reason is Reason.UNSIGNED:
             decision = trust.judge_unsigned(held, over_trusted_https=arrival.transport is Transport.HTTPS)
-            plain = arrival.data
+            body = arrival.data
         else:
             return signed
         if not isinstance(decision, Accept):
             return decision
-        return self._understand(part, plain) or decision
-
-    def _understand(self, part: Part, plain: bytes) -> KeepOld | None:
-        """A trusted file has to be a configuration of the expected kind, too."""
-        try:
-            config = read_config(plain)
-        except WireError as error:
-            return KeepOld(Reason.UNREADABLE, str(error))
-        if isinstance(config, PhoneConfig) is not (part is Part.CONFIG):
-            return KeepOld(Reason.UNREADABLE, f"another kind of configuration than the {part.value}")
-        if isinstance(config, PhoneConfig) and config.encrypted and not config.full_config:
-            return KeepOld(Reason.ENCRYPTED, "the file only announces the encrypted configuration")
-        self._accepted = _Accepted(config=config, plain=plain)
-        return None
+        understood = understand(part, body, self._memory, self._trusted)
+        if isinstance(understood, KeepOld):
+            return understood
+        self._trusted = understood.config
+        self._accepted = _Accepted(config=understood.config, plain=understood.plain)
+        return understood.obstacle or decision
 
     async def _ask_tvs(self) -> Event:
         assert self._question is not None  # noqa: S101 - the table asks TVS only after such a decision
@@ -392,6 +411,7 @@ class BootRun:
             config=ConfigSummary.of(memory.config) if memory.config else None,
             config_source=source if memory.config else "none",
             duration_ms=duration_ms,
+            capf=self._capf,
         )
 
     def _milliseconds_since(self, begun: float) -> float:

@@ -17,6 +17,7 @@ from phone_sim.boot import (
     Judge,
     KeepOld,
     Row,
+    RunCapf,
     State,
     UseNextServer,
 )
@@ -93,12 +94,13 @@ _WORDS = {
     AskTvs: "ask TVS about the",
     Install: "put into flash the",
     KeepOld: "refuse the",
+    RunCapf: "let CAPF do its work",
 }
 
 
 def _effect(effect: Effect) -> str:
     words = _WORDS[type(effect)]
-    if isinstance(effect, UseNextServer):
+    if isinstance(effect, UseNextServer | RunCapf):
         return words
     if isinstance(effect, Fetch):
         return f"{words} `{effect.file.name_for('<MAC>')}`"

@@ -40,6 +40,10 @@ class Item(Enum):
     """The last good configuration, plain."""
     CONFIG_AS_RECEIVED = "config.received"
     """The file that it came in, with its signature."""
+    LSC = "lsc.pem"
+    """Locally significant certificate and its key."""
+    MIC = "mic.pem"
+    """Manufacturer installed certificate and its key."""
     STATUS = "status.json"
     TVS_CACHE = "tvs-cache.json"
 

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from base.clock import Clock
-    from base.identity import Identity
     from base.trace import Trace
     from phone_sim.memory import PhoneMemory
     from phone_sim.models import Model
@@ -33,10 +32,9 @@ class ServerJudge:
         *,
         clock: Clock,
         trace: Trace,
-        identity: Identity | None,
     ) -> None:
         self._memory, self._model, self._tvs = memory, model, tvs
-        self._clock, self._trace, self._identity = clock, trace, identity
+        self._clock, self._trace = clock, trace
 
     def tls(self, purpose: ServerPurpose, server: str, record: Callable[[DecisionReport], None]) -> Tls:
         """For one connection.
@@ -47,7 +45,9 @@ class ServerJudge:
             record: takes the decision.
         """
         minimum, maximum = self._model.tls_versions
-        context = client_context(self._identity, minimum=minimum, maximum=maximum, ciphers=self._model.tls_ciphers)
+        context = client_context(
+            self._memory.identity, minimum=minimum, maximum=maximum, ciphers=self._model.tls_ciphers
+        )
         begun = self._clock.monotonic()
 
         async def judge(certificate: Certificate) -> Verdict:

@@ -6,22 +6,17 @@ A phone without a usable configuration tries again every `RETRY_S` (an observed 
 from __future__ import annotations
 
 import asyncio
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-from phone_sim.registration import Identity, Registration, RegistrationStatus
-from wire.ciscosip import TrustListAlarm
-from wire.phoneconfig import PhoneConfig
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from phone_sim.phone import Phone
+    from phone_sim.registration import Registration, RegistrationStatus
     from phone_sim.report import BootReport
 
 RETRY_S = 45.0
-_VERSION = re.compile(r"\.(\d+)-(\d+)-(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +28,22 @@ class LifeEvents:
 
 
 class PhoneLife:
-    """The life of one phone; `run` it in a task and cancel that to unplug the phone."""
+    """The life of one phone; `run` it in a task and cancel that to unplug the phone.
 
-    def __init__(self, phone: Phone, events: LifeEvents | None = None, *, retry_s: float = RETRY_S) -> None:
+    Args:
+        phone: which.
+        events: told of what happens.
+        retry_s: after a boot without a usable configuration.
+        restarts: for one version of the configuration that never comes, before the phone goes without it (ours).
+    """
+
+    def __init__(
+        self, phone: Phone, events: LifeEvents | None = None, *, retry_s: float = RETRY_S, restarts: int = 3
+    ) -> None:
         self._phone = phone
         self._events = events or LifeEvents()
-        self._retry_s = retry_s
+        self._retry_s, self._restarts = retry_s, restarts
+        self._wanted, self._attempts = "", 0
         self.boots = 0
         self.registration: Registration | None = None
 
@@ -57,30 +62,12 @@ class PhoneLife:
             if self.registration is None:
                 await asyncio.sleep(self._retry_s)
                 continue
+            self.registration.given_up_version = self._wanted if self._attempts >= self._restarts else ""
             await self.registration.run()
+            self._count(self.registration.wanted_version)
             last = "reset-restart"
 
-
-def registration_identity(phone: Phone, report: BootReport, last: str) -> Identity:
-    """What a phone says of itself when it registers after a boot."""
-    lists = {summary.kind: summary for summary in report.trust_lists}
-    ctl, itl = lists.get("CTL"), lists.get("ITL")
-    source = report.fetches[0].server.rpartition(":")[0] if report.fetches else ""
-    alarm = TrustListAlarm(
-        device=phone.name,
-        ipv4="",
-        ctl_sha1=bytes.fromhex(ctl.sha1) if ctl else None,
-        ctl_server=source if ctl else "",
-        itl_sha1=bytes.fromhex(itl.sha1) if itl else None,
-        itl_server=source if itl else "",
-        status=int(report.alarm) if report.alarm is not None else 1,
-    )
-    load = report.config.load if report.config else ""
-    version = _VERSION.search(load)
-    agent = f"Cisco-CP{phone.model.name}/{'.'.join(version.groups()) if version else '1.0.0'}"
-    return Identity(phone.mac, phone.model.type_number, agent, load or "unknown", last, alarm)
-
-
-def can_register(config: object) -> bool:
-    """A device's configuration with a line and somewhere to register it."""
-    return isinstance(config, PhoneConfig) and bool(config.lines) and bool(config.call_managers)
+    def _count(self, wanted: str) -> None:
+        """Restarts one after the other for the same version."""
+        self._attempts = self._attempts + 1 if wanted and wanted == self._wanted else 1
+        self._wanted = wanted

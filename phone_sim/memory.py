@@ -5,20 +5,24 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from phone_sim.credentials import Credential, decode_credential, encode_credential
 from phone_sim.flash import FlashError, Item
 from phone_sim.messages import Status, StatusLog, StatusMessage
 from phone_sim.trust import Held, KeepOld, ListKind, read_list
+from wire.encryptedfile import certificate_hash
 from wire.errors import WireError
 from wire.phoneconfig import DefaultConfig, PhoneConfig, decode_default_config, decode_phone_config
 
 if TYPE_CHECKING:
     from base.clock import Clock
+    from base.identity import Identity
     from phone_sim.flash import Flash
     from phone_sim.models import Model
     from wire.trustlist import TrustList
 
 Config = PhoneConfig | DefaultConfig
 _ITEM = {ListKind.CTL: Item.CTL, ListKind.ITL: Item.ITL}
+_CREDENTIAL_ITEM = {Credential.LSC: Item.LSC, Credential.MIC: Item.MIC}
 _NOT_LOADED = {ListKind.CTL: Status.CTL_NOT_LOADED, ListKind.ITL: Status.ITL_NOT_LOADED}
 
 
@@ -29,6 +33,7 @@ class PhoneMemory:
         ctl: installed CTL.
         itl: installed ITL.
         config: last good configuration.
+        credentials: the phone's own certificates with their keys.
         log: status messages.
     """
 
@@ -40,6 +45,8 @@ class PhoneMemory:
         self.ctl = self._load_list(ListKind.CTL)
         self.itl = self._load_list(ListKind.ITL)
         self.config = self._load_config()
+        loaded = {credential: self._load_credential(credential) for credential in Credential}
+        self.credentials = {credential: identity for credential, identity in loaded.items() if identity is not None}
 
     @property
     def held(self) -> Held:
@@ -50,6 +57,34 @@ class PhoneMemory:
             tvs_configured=bool(self.config and self.config.tvs_servers),
             sha512=self._model.sha512.assumed,
         )
+
+    @property
+    def identity(self) -> Identity | None:
+        """What the phone shows to TLS servers that ask: its LSC, else its MIC."""
+        return self.credentials.get(Credential.LSC) or self.credentials.get(Credential.MIC)
+
+    def credential_for(self, cert_hash: str) -> Identity | None:
+        """The certificate of that hash, as an announced encrypted configuration names it."""
+        wanted = cert_hash.strip().lower()
+        return next((item for item in self.credentials.values() if certificate_hash(item.certificate) == wanted), None)
+
+    def install_credential(self, credential: Credential, identity: Identity) -> None:
+        """Puts a certificate with its key into flash.
+
+        Raises:
+            FlashError: flash keeps the old one.
+        """
+        self.flash.write(_CREDENTIAL_ITEM[credential], encode_credential(identity))
+        self.credentials[credential] = identity
+
+    def erase_credential(self, credential: Credential) -> None:
+        """Forgets a certificate and its key.
+
+        Raises:
+            FlashError: it cannot be removed.
+        """
+        self.flash.delete(_CREDENTIAL_ITEM[credential])
+        self.credentials.pop(credential, None)
 
     def list_of(self, kind: ListKind) -> TrustList | None:
         """The installed list of a kind."""
@@ -122,6 +157,14 @@ class PhoneMemory:
             self.say(_NOT_LOADED[kind], reason=trust_list.reason.value, detail=trust_list.detail)
             return None
         return trust_list
+
+    def _load_credential(self, credential: Credential) -> Identity | None:
+        try:
+            data = self.flash.read(_CREDENTIAL_ITEM[credential])
+            return decode_credential(data) if data else None
+        except (FlashError, WireError) as error:
+            self.say(Status.CREDENTIAL_NOT_LOADED, credential.value, reason="flash_unreadable", detail=str(error))
+            return None
 
     def _load_config(self) -> Config | None:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from phone_sim.clients.capf import CapfTimes
 from phone_sim.clients.http import HttpLimits
 
 
@@ -15,8 +16,10 @@ class Timeouts:
         http: for HTTP and HTTPS downloads.
         tftp_s: for one TFTP transfer.
         tvs_connect_s: for the connection and handshake with one TVS server.
+        capf: for a CAPF session.
     """
 
     http: HttpLimits = field(default_factory=HttpLimits)
     tftp_s: float = 5.0
     tvs_connect_s: float = 5.0
+    capf: CapfTimes = field(default_factory=CapfTimes)

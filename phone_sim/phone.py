@@ -12,13 +12,17 @@ from typing import TYPE_CHECKING
 from base.clock import Clock, SystemClock
 from base.trace import Trace
 from phone_sim.booting import BootRun
+from phone_sim.capf_side import CapfOutcome
 from phone_sim.clients.appserver import open_menu
+from phone_sim.clients.capf import CapfResult
 from phone_sim.clients.errors import FetchError, ServerUnreachable
+from phone_sim.credentials import Credential
+from phone_sim.enrolling import Enroller
 from phone_sim.judging import ServerJudge
-from phone_sim.life import can_register, registration_identity
 from phone_sim.memory import PhoneMemory
 from phone_sim.messages import Status
 from phone_sim.options import Timeouts
+from phone_sim.registrant import registrable, registrant
 from phone_sim.registration import Registration
 from phone_sim.report import DecisionReport, DirectoryReport, Settings, directory_url
 from phone_sim.trust import ServerPurpose
@@ -62,7 +66,7 @@ class Phone:
         clock: its idea of time.
         trace: takes every step; ``where`` becomes ``SEP<MAC>``.
         timeouts: bounds of its clients.
-        identity: its LSC or MIC with key, shown to TLS servers that ask; None for a phone without.
+        auth_string: the authentication string for CAPF, if a person has typed one.
 
     Raises:
         OperatorError: the MAC is none, or there is no TFTP server.
@@ -78,7 +82,7 @@ class Phone:
         clock: Clock | None = None,
         trace: Trace | None = None,
         timeouts: Timeouts | None = None,
-        identity: Identity | None = None,
+        auth_string: str | None = None,
     ) -> None:
         if not tftp:
             raise OperatorError("a phone needs at least one TFTP server")
@@ -95,7 +99,6 @@ class Phone:
             model.device_name(self.mac),
             clock=self._clock,
             trace=self._trace,
-            identity=identity,
             timeouts=self._timeouts,
         )
         self._judge = ServerJudge(
@@ -104,7 +107,15 @@ class Phone:
             self._tvs,
             clock=self._clock,
             trace=self._trace.bind(service="Trust"),
-            identity=identity,
+        )
+        self._enroller = Enroller(
+            self.name,
+            self._memory,
+            model,
+            self._judge,
+            trace=self._trace,
+            times=self._timeouts.capf,
+            auth_string=auth_string,
         )
         self._boots = 0
         self._one_at_a_time = asyncio.Lock()
@@ -134,6 +145,7 @@ class Phone:
                 self._memory,
                 tvs=self._tvs,
                 judge=self._judge,
+                enroller=self._enroller,
                 clock=self._clock,
                 trace=self._trace.bind(service="Boot", session=f"boot-{self._boots}"),
                 timeouts=self._timeouts,
@@ -150,13 +162,12 @@ class Phone:
             last: why the phone restarted, see `phone_sim.sipmessages`.
             on_status: told of each change.
         """
-        config = self._memory.config
-        if not can_register(config):
+        config = registrable(self._memory.config, self.mac)
+        if config is None:
             return None
-        assert isinstance(config, PhoneConfig)  # noqa: S101 - seen to by can_register
         decisions: list[DecisionReport] = []
         return Registration(
-            registration_identity(self, report, last),
+            registrant(self.mac, self.model, report, last),
             config,
             lambda server: self._judge.tls(ServerPurpose.CALL_CONTROL, server, decisions.append),
             clock=self._clock,
@@ -199,6 +210,49 @@ class Phone:
             duration_ms=duration_ms,
         )
         return DirectoryReport(target, menu, decision, failure, reachable, duration_ms)
+
+    async def update_lsc(self, auth_string: str | None = None) -> CapfResult:
+        """The "Update" key of the LSC menu: a CAPF session as the configuration in use asks for it.
+
+        Args:
+            auth_string: what the person types first; what was typed before when None.
+
+        Raises:
+            OperatorError: the configuration asks for no session.
+            FlashError: flash cannot be written.
+        """
+        config = self._memory.config
+        if auth_string is not None:
+            self._enroller.auth_string = auth_string
+        if not self._enroller.wanted_by(config):
+            raise OperatorError(f"the configuration of {self.name} asks for no CAPF session")
+        assert isinstance(config, PhoneConfig)  # noqa: S101 - seen to by wanted_by
+        if self._enroller.waits_for_string(config):
+            return CapfResult(CapfOutcome.STRING_NEEDED, "")
+        async with self._one_at_a_time:
+            return await self._enroller.run(config, lambda _decision: None)
+
+    @property
+    def identity(self) -> Identity | None:
+        """What it shows to TLS servers that ask: its LSC, else its MIC."""
+        return self._memory.identity
+
+    def install_mic(self, mic: Identity) -> None:
+        """What the manufacturer does: puts a MIC with its key into flash.
+
+        Raises:
+            FlashError: flash cannot be written.
+        """
+        self._memory.install_credential(Credential.MIC, mic)
+
+    def erase_lsc(self) -> None:
+        """Deletes the LSC and its key by hand.
+
+        Raises:
+            FlashError: flash cannot be written.
+        """
+        self._memory.erase_credential(Credential.LSC)
+        self._trace.emit("lsc_erased")
 
     def erase_trust_lists(self) -> None:
         """Deletes CTL and ITL by hand, as from the settings menu (R-PHN-4). The configuration stays.

@@ -29,6 +29,7 @@ class Reason(Enum):
     DIGEST_NOT_SUPPORTED = "digest_not_supported"
     UNSIGNED = "unsigned"
     ENCRYPTED = "encrypted"
+    NOT_DECRYPTED = "not_decrypted"
     SIGNER_NOT_IN_OWN_LIST = "signer_not_in_own_list"
     BAD_SIGNATURE = "bad_signature"
     SIGNER_LACKS_ROLE = "signer_lacks_role"
@@ -101,6 +102,7 @@ _ENGLISH = {
     Reason.DIGEST_NOT_SUPPORTED: "The file is signed with SHA-512, which this model does not know.",
     Reason.UNSIGNED: "The file is not signed, and a phone with a trust list takes signed files only.",
     Reason.ENCRYPTED: "The configuration is encrypted, and the phone has no key to decrypt it.",
+    Reason.NOT_DECRYPTED: "The key is there, but the configuration does not decrypt to what its header says.",
     Reason.SIGNER_NOT_IN_OWN_LIST: "The list does not hold its own signer among its first two SAST records.",
     Reason.BAD_SIGNATURE: "The signature does not verify with the signer's certificate: changed or forged.",
     Reason.SIGNER_LACKS_ROLE: "The trust lists know the signer in another role only; there is no TVS to ask.",
@@ -132,6 +134,7 @@ _JAPANESE = {
     Reason.DIGEST_NOT_SUPPORTED: "この機種が対応していない SHA-512 で署名されています。",
     Reason.UNSIGNED: "署名がありません。信頼リストを持つ電話機は署名を必要とします。",
     Reason.ENCRYPTED: "設定ファイルは暗号化されており、電話機には復号する鍵がありません。",
+    Reason.NOT_DECRYPTED: "鍵はありますが、復号した内容がヘッダーの記載と一致しません。",
     Reason.SIGNER_NOT_IN_OWN_LIST: "リスト自身の署名者が先頭二つの SAST レコードにありません。",
     Reason.BAD_SIGNATURE: "署名者の証明書で署名を検証できません。改ざんまたは偽造されています。",
     Reason.SIGNER_LACKS_ROLE: "署名者は登録済みですが必要な役割ではなく、問い合わせる TVS もありません。",

@@ -6,10 +6,12 @@ unregistered. What it does where:
 - Servers are tried in the order of the CallManager group. One that refuses the phone, does not answer or is not
   trusted is passed over; with none left the phone waits 1, 2, 4, 8 ... seconds and begins again (the gaps between SYNs
   to a dead server in a capture).
-- A registration is renewed `RENEW_BEFORE_S` before the granted time is over (``timerRegisterDelta``).
-- While registered with another than the first, the first is tried again every ``connectionMonitorDuration``.
+- A registration is renewed shortly before the granted time is over (``timerRegisterDelta``).
+- While registered with another than the first, the first is tried again every ``connectionMonitorDuration``. The phone
+  leaves the other one only when the first has taken it.
 - ``reset`` and ``restart`` end it. ``check-version`` and ``apply-config`` end it as a restart when the version stamp is
-  not that of the configuration in use; otherwise nothing happens.
+  not that of the configuration in use; otherwise nothing happens. A phone that restarts for a version and does not get
+  it would restart for ever: `PhoneLife` tells its registrations which version to go without.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from phone_sim import sipmessages
 from phone_sim.clients.errors import FetchError
 from phone_sim.clients.sip import SipConnection
 from phone_sim.sipmessages import REQUESTED_S, Caller
-from wire.ciscosip import decode_service_control, split_parts
+from wire.ciscosip import service_control_in
 from wire.errors import WireError
 
 if TYPE_CHECKING:
@@ -37,12 +39,33 @@ if TYPE_CHECKING:
     from wire.phoneconfig import CallManagerNode, PhoneConfig
     from wire.sip import Request, Response
 
-RENEW_BEFORE_S = 5
-MONITOR_S = 120.0
-_LONGEST_PAUSE_S = 60.0
-_ANSWER_S = 5.0
 _TRANSPORTS = {1: "TCP", 2: "UDP", 3: "TLS", 4: "TCP"}
 """``transportLayerProtocol`` -> transport; 4 is what UCM writes for non-secure phones, which were seen to speak TCP."""
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrationTimes:
+    """How long a registration waits, in seconds.
+
+    Attributes:
+        renew_before_s: before the granted time is over (``timerRegisterDelta``).
+        least_s: between two renewals, whatever was granted.
+        monitor_s: between two looks at the first server from another one (``connectionMonitorDuration``).
+        connect_s: for a connection, with its handshake.
+        answer_s: for a final response.
+        leave_s: for the response to the last REGISTER, which nobody misses.
+        pause_s: after all servers failed; doubled each time.
+        longest_pause_s: what it is doubled up to.
+    """
+
+    renew_before_s: float = 5.0
+    least_s: float = 1.0
+    monitor_s: float = 120.0
+    connect_s: float = 5.0
+    answer_s: float = 5.0
+    leave_s: float = 1.0
+    pause_s: float = 1.0
+    longest_pause_s: float = 60.0
 
 
 class Ended(Enum):
@@ -86,6 +109,15 @@ class Identity:
     alarm: TrustListAlarm
 
 
+@dataclass(slots=True)
+class _Link:
+    """A connection to one server, and who speaks on it once it stands."""
+
+    connection: SipConnection
+    caller: Caller | None = None
+    registered: bool = False
+
+
 class Registration:
     """One registration of one phone.
 
@@ -94,6 +126,13 @@ class Registration:
         config: the configuration in use.
         tls: makes the judging context for a ``host:port``.
         on_status: told of each change.
+        times: how long it waits.
+        connect_s: in place of the one in `times`.
+
+    Attributes:
+        status: what the screen says.
+        wanted_version: version stamp that the server last named.
+        given_up_version: one for which the phone does not restart any more.
     """
 
     def __init__(
@@ -105,8 +144,8 @@ class Registration:
         clock: Clock,
         trace: Trace,
         on_status: Callable[[RegistrationStatus], None] = lambda _status: None,
-        monitor_s: float = MONITOR_S,
-        connect_s: float = 5.0,
+        times: RegistrationTimes | None = None,
+        connect_s: float | None = None,
         chance: random.Random | None = None,
     ) -> None:
         self._identity = replace(identity, mac=identity.mac.lower())
@@ -114,28 +153,31 @@ class Registration:
         self._tls = tls
         self._clock, self._trace = clock, trace.bind(service="SIP client")
         self._on_status = on_status
-        self._monitor_s, self._connect_s = monitor_s, connect_s
+        self._times = times or RegistrationTimes()
+        if connect_s is not None:
+            self._times = replace(self._times, connect_s=connect_s)
         self._chance = chance or random.Random()
         self._transport = _TRANSPORTS.get(config.transport_layer_protocol, "TCP")
         self._cseq = 100
         self._calls = 0
         self._ended: asyncio.Future[Ended] | None = None
-        self._connection: SipConnection | None = None
-        self._caller: Caller | None = None
+        self._link: _Link | None = None
         self.status = RegistrationStatus("", "Registering")
+        self.wanted_version = ""
+        self.given_up_version = ""
 
     async def run(self) -> Ended:
         """Registers and stays registered; see the module."""
         self._ended = asyncio.get_running_loop().create_future()
-        pause_s = 1.0
+        pause_s = self._times.pause_s
         try:
             while not self._ended.done():
                 registered = await self._try_all()
                 if registered is None:
                     await self._wait(pause_s)
-                    pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+                    pause_s = min(2 * pause_s, self._times.longest_pause_s)
                 else:
-                    pause_s = 1.0
+                    pause_s = self._times.pause_s
                     await self._stay(*registered)
             return self._ended.result()
         finally:
@@ -144,110 +186,128 @@ class Registration:
     async def _try_all(self) -> tuple[int, int] | None:
         """(index of the server, granted seconds) once registered; None when none takes the phone."""
         for index in range(len(self._config.call_managers)):
-            granted = await self._try(index)
-            if granted is not None:
-                return index, granted
+            link = await self._try(index)
+            if link is not None:
+                return index, await self._move_to(*link)
+            if self._ended is not None and self._ended.done():
+                break
         return None
 
-    async def _try(self, index: int) -> int | None:
+    async def _try(self, index: int) -> tuple[_Link, Response] | None:
+        """A link over which one server took the phone, beside the one that there may be already."""
         node = self._config.call_managers[index]
         port = node.secured_sip_port if self._transport == "TLS" else node.sip_port
+        where = f"{node.host}:{port}"
         self._say(RegistrationStatus("", f"Registering with {node.host}"))
-        connection = SipConnection(node.host, port, self._transport, self._on_request)
+        link = _Link(SipConnection(node.host, port, self._transport, lambda request: self._on_request(link, request)))
         try:
-            await connection.open(
-                self._tls(f"{node.host}:{port}") if self._transport == "TLS" else None, self._connect_s
-            )
-            caller = self._new_caller(node, connection)
-            await self._report(connection, caller)
-            response = await connection.request(self._register(caller, REQUESTED_S), _ANSWER_S)
+            tls = self._tls(where) if self._transport == "TLS" else None
+            await link.connection.open(tls, self._times.connect_s)
+            link.caller = self._new_caller(node, link.connection)
+            await self._report(link.connection, link.caller)
+            response = await link.connection.request(self._register(link.caller, REQUESTED_S), self._times.answer_s)
         except FetchError as error:
-            connection.close()
-            self._trace.emit("registration_failed", server=f"{node.host}:{port}", reason=str(error))
+            link.connection.close()
+            self._trace.emit("registration_failed", server=where, reason=str(error))
             return None
+        except BaseException:
+            link.connection.close()
+            raise
         if response.status != 200:
-            connection.close()
+            link.connection.close()
             why = (response.get("Warning") or response.reason).strip()
-            self._trace.emit("registration_refused", server=f"{node.host}:{port}", status=response.status, reason=why)
+            self._trace.emit("registration_refused", server=where, status=response.status, reason=why)
             self._say(RegistrationStatus("", f"Registration Rejected: {why}"))
             return None
-        self._leave()
-        self._connection, self._caller = connection, caller
-        self._trace.emit("registered", server=f"{node.host}:{port}", transport=self._transport)
-        self._say(RegistrationStatus(node.host, "Registered"))
+        self._trace.emit("registered", server=where, transport=self._transport)
+        return link, response
+
+    async def _move_to(self, link: _Link, response: Response) -> int:
+        """Takes up a new registration, and only then ends an old one, unless it was with the same server."""
+        old, new = self._link, link.connection
+        if old is not None and (old.connection.host, old.connection.port) == (new.host, new.port):
+            old.registered = False
+        await self._leave()
+        self._link, link.registered = link, True
+        self._say(RegistrationStatus(link.connection.host, "Registered"))
         return _granted(response)
 
     async def _stay(self, index: int, granted_s: int) -> None:
         """Renews until the connection is lost, the server refuses, or it orders an end."""
-        monitored_at = self._clock.monotonic()
-        while True:
-            assert self._connection is not None  # noqa: S101 - set with every registration
-            pause = max(1.0, granted_s - RENEW_BEFORE_S)
+        times, monitored_at = self._times, self._clock.monotonic()
+        while self._link is not None:
+            pause = max(times.least_s, granted_s - times.renew_before_s)
             if index:
-                pause = min(pause, self._monitor_s)
-            await self._wait(pause, self._connection.closed)
+                pause = min(pause, times.monitor_s)
+            await self._wait(pause, self._link.connection.closed)
             if self._ended is None or self._ended.done():
                 return
-            if self._connection.closed.is_set():
-                self._trace.emit("connection_lost", server=self._connection.host)
+            if self._link.connection.closed.is_set():
+                self._trace.emit("connection_lost", server=self._link.connection.host)
                 self._identity = replace(self._identity, last="cm-closed-tcp")
                 return
-            if index and self._clock.monotonic() - monitored_at >= self._monitor_s:
+            if index and self._clock.monotonic() - monitored_at >= times.monitor_s:
                 monitored_at = self._clock.monotonic()
                 back = await self._fall_back()
                 if back is not None:
                     index, granted_s = 0, back
                     continue
-            renewed = await self._renew()
+            renewed = await self._renew(self._link)
             if renewed is None:
                 return
             granted_s = renewed
 
     async def _fall_back(self) -> int | None:
-        """Tries the first server while the present one keeps the phone; it leaves that one only when taken."""
-        before = self._connection, self._caller
-        granted = await self._try(0)
-        if granted is not None:
-            self._trace.emit("fell_back", server=self._config.call_managers[0].host)
-            return granted
-        self._connection, self._caller = before
-        if self._connection is not None:
-            self._say(RegistrationStatus(self._connection.host, "Registered"))
-        return None
-
-    async def _renew(self) -> int | None:
-        assert self._connection is not None and self._caller is not None  # noqa: PT018, S101 - as above
-        try:
-            response = await self._connection.request(self._register(self._caller, REQUESTED_S), _ANSWER_S)
-        except FetchError as error:
-            self._trace.emit("renewal_failed", server=self._connection.host, reason=str(error))
+        """Tries the first server while the present one keeps the phone."""
+        before = self._link
+        link = await self._try(0)
+        if link is None:
+            if before is not None:
+                self._say(RegistrationStatus(before.connection.host, "Registered"))
             return None
-        return _granted(response) if response.status == 200 else None
+        self._trace.emit("fell_back", server=link[0].connection.host)
+        return await self._move_to(*link)
+
+    async def _renew(self, link: _Link) -> int | None:
+        assert link.caller is not None  # noqa: S101 - set with every registration
+        try:
+            response = await link.connection.request(self._register(link.caller, REQUESTED_S), self._times.answer_s)
+        except FetchError as error:
+            self._trace.emit("renewal_failed", server=link.connection.host, reason=str(error))
+            return None
+        if response.status != 200:
+            link.registered = False
+            why = (response.get("Warning") or response.reason).strip()
+            self._trace.emit("renewal_refused", server=link.connection.host, status=response.status, reason=why)
+            return None
+        return _granted(response)
 
     async def _unregister(self) -> None:
-        connection, caller = self._connection, self._caller
-        if connection is None or caller is None:
+        was_registered = self._link is not None
+        await self._leave()
+        if was_registered:
+            self._say(RegistrationStatus("", "Unregistered"))
+
+    async def _leave(self) -> None:
+        """Unregisters over the present link, if it still stands, and closes it."""
+        link, self._link = self._link, None
+        if link is None:
             return
         try:
-            await connection.request(self._register(caller, 0), 1.0)
-            self._trace.emit("unregistered", server=connection.host)
+            if link.registered and link.caller is not None and not link.connection.closed.is_set():
+                await link.connection.request(self._register(link.caller, 0), self._times.leave_s)
+                self._trace.emit("unregistered", server=link.connection.host)
         except FetchError:
             pass  # it is gone; the registration there expires
         finally:
-            self._leave()
-            self._say(RegistrationStatus("", "Unregistered"))
-
-    def _leave(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-        self._connection = self._caller = None
+            link.connection.close()
 
     async def _report(self, connection: SipConnection, caller: Caller) -> None:
         report = replace(self._identity.alarm, ipv4=caller.local_host)
         request = sipmessages.alarm(
             caller, report, cseq=1000, branch=self._word(), now=self._clock.now(), token=self._word()
         )
-        await connection.request(request, _ANSWER_S)
+        await connection.request(request, self._times.answer_s)
 
     def _register(self, caller: Caller, expires_s: int) -> Request:
         self._cseq += 1
@@ -303,20 +363,19 @@ class Registration:
 
     # ------------------------------------------------------------------ orders
 
-    def _on_request(self, request: Request) -> None:
-        """What the server asks of the phone, answered at once."""
-        if self._connection is None:
-            return
+    def _on_request(self, link: _Link, request: Request) -> None:
+        """What a server asks of the phone, answered at once. It may come with the answer to the REGISTER."""
         control = _control(request)
         status, reason = (202, "Accepted") if request.method == "REFER" else (200, "OK")
-        if control is not None and self._is_for_another(control):
+        if control is not None and self._is_for_another(link, control):
             status, reason, control = 481, "Call/Transaction Does Not Exist", None
-        self._connection.send(sipmessages.ok(request, status, reason, tag=self._word()))
+        link.connection.send(sipmessages.ok(request, status, reason, tag=self._word()))
         if control is not None:
             self._obey(control)
 
-    def _is_for_another(self, control: ServiceControl) -> bool:
-        mine = self._caller.call_id if self._caller else ""
+    @staticmethod
+    def _is_for_another(link: _Link, control: ServiceControl) -> bool:
+        mine = link.caller.call_id if link.caller else ""
         return control.register_call_id not in {"", mine}
 
     def _obey(self, control: ServiceControl) -> None:
@@ -324,9 +383,10 @@ class Registration:
         ended: Ended | None = None
         if control.action in {"reset", "restart"}:
             ended = Ended(control.action)
-        elif control.action in {"check-version", "apply-config"}:
-            stamp = control.config_version
-            ended = Ended.RESTART if stamp and stamp != self._config.version_stamp else None
+        elif control.action in {"check-version", "apply-config"} and control.config_version:
+            self.wanted_version = control.config_version
+            if control.config_version not in {self._config.version_stamp, self.given_up_version}:
+                ended = Ended.RESTART
         if ended is not None and self._ended is not None and not self._ended.done():
             self._ended.set_result(ended)
 
@@ -334,12 +394,9 @@ class Registration:
 def _control(request: Request) -> ServiceControl | None:
     """The order in a request; None when it has none that can be read."""
     try:
-        for part in split_parts(request.get("Content-Type") or "", request.body):
-            if part.content_type == "text/plain":
-                return decode_service_control(part.content)
+        return service_control_in(request.get("Content-Type") or "", request.body)
     except WireError:
         return None
-    return None
 
 
 def _granted(response: Response) -> int:

@@ -14,9 +14,11 @@ if TYPE_CHECKING:
     from base.trace import Json
     from phone_sim.boot import Attempt, Transport
     from phone_sim.clients.appserver import Menu
+    from phone_sim.clients.capf import CapfResult
     from phone_sim.memory import Config, PhoneMemory
     from phone_sim.messages import StatusMessage, TrustListAlarm
     from phone_sim.reasons import Reason
+    from wire.certificates import Certificate
     from wire.trustlist import TrustList
 
 
@@ -216,11 +218,36 @@ def directory_url(config: Config | None) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class CertificateSummary:
+    """A certificate of the phone.
+
+    Attributes:
+        kind: ``LSC`` or ``MIC``.
+        key: ``RSA 2048``, ``EC 384``.
+        not_after: ISO 8601, UTC.
+    """
+
+    kind: str
+    subject: str
+    issuer: str
+    key: str
+    not_after: str
+
+    @classmethod
+    def of(cls, kind: str, certificate: Certificate) -> CertificateSummary:
+        """Summarises one."""
+        key = f"{'RSA' if certificate.is_rsa else 'EC'} {certificate.public_key.key_size}"
+        ends = certificate.not_after.isoformat()
+        return cls(kind, str(certificate.subject), str(certificate.issuer), key, ends)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The security and trust-list menus of the phone.
 
     Attributes:
         cluster_mode: ``mixed`` or ``non-secure``, read from the CTL (R-CTL-2).
+        certificates: the phone's own, LSC and MIC; empty for none.
     """
 
     device: str
@@ -228,6 +255,7 @@ class Settings:
     cluster_mode: str
     trust_lists: tuple[ListSummary, ...]
     config: ConfigSummary | None
+    certificates: tuple[CertificateSummary, ...]
     status_messages: tuple[StatusMessage, ...]
 
     @classmethod
@@ -239,6 +267,9 @@ class Settings:
             cluster_mode=cluster_mode(memory.ctl),
             trust_lists=list_summaries(memory),
             config=ConfigSummary.of(memory.config) if memory.config else None,
+            certificates=tuple(
+                CertificateSummary.of(kind.value, identity.certificate) for kind, identity in memory.credentials.items()
+            ),
             status_messages=memory.log.messages,
         )
 
@@ -250,6 +281,7 @@ class Settings:
             "cluster_mode": self.cluster_mode,
             "trust_lists": [summary.as_json() for summary in self.trust_lists],
             "config": self.config.as_json() if self.config else None,
+            "certificates": [asdict(certificate) for certificate in self.certificates],
             "status_messages": [asdict(message) for message in self.status_messages],
         }
 
@@ -277,6 +309,7 @@ class BootReport:
         alarm: what the phone would report to UCM about its trust lists; None when it met none.
         config: what it goes on with; None when it has nothing.
         config_source: ``server`` if fetched in this boot, ``flash`` if the last good one, else ``none``.
+        capf: what came of CAPF; None when the configuration did not ask for it.
     """
 
     device: str
@@ -290,6 +323,7 @@ class BootReport:
     config: ConfigSummary | None
     config_source: str
     duration_ms: float
+    capf: CapfResult | None = None
 
     @property
     def refusals(self) -> tuple[DecisionReport, ...]:
@@ -322,6 +356,7 @@ class BootReport:
             "trust_lists": [summary.as_json() for summary in self.trust_lists],
             "config": self.config.as_json() if self.config else None,
             "config_source": self.config_source,
+            "capf": self.capf.as_json() if self.capf else None,
             "duration_ms": self.duration_ms,
         }
 

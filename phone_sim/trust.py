@@ -10,8 +10,8 @@ what arrived   rows, in order
 CTL or ITL     unchanged; another file's name; a digest that the model lacks; does not hold its own
                signer; empty ITL and no CTL; no list at all (leap of faith); signer in CTL, then in
                ITL; TVS
-signed file    encrypted; another file's name; a digest that the model lacks; empty ITL and no CTL;
-               signer in CTL, then in ITL; TVS
+signed file    encrypted, or not, against its name; another file's name; a digest that the model lacks;
+               empty ITL and no CTL; signer in CTL, then in ITL; TVS
 unsigned file  came over HTTPS from a trusted server; no list at all; empty ITL and no CTL; refused
 HTTPS server   outside its validity; certificate in CTL, then in ITL; TVS
 =============  =====================================================================================
@@ -28,9 +28,10 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from phone_sim.reasons import Reason
-from wire.encryptedfile import EncryptedFile
+from wire.encryptedfile import VERSION as ENCRYPTED_VERSION
+from wire.encryptedfile import EncryptedFile, decode_encrypted_file
 from wire.errors import WireError
-from wire.fileheader import DigestAlgorithm
+from wire.fileheader import DigestAlgorithm, decode_header
 from wire.signedfile import decode_signed_file
 from wire.signing import verify_file
 from wire.trustlist import MAX_PHONE_FILE_SIZE, Function, TrustList, TrustRecord, decode_trust_list
@@ -59,9 +60,11 @@ class ServerPurpose(Enum):
 
     CONFIGURATION = (Function.TFTP, Function.CCM_TFTP)
     APPLICATION = (Function.APP_SERVER,)
+    CAPF = (Function.CAPF,)
     CALL_CONTROL = (Function.CCM, Function.CCM_TFTP)
 
 
+_ENCRYPTED_NAME = ".enc.sgn"
 _DATE = "%Y-%m-%d %H:%M:%S UTC"
 _SIGNS_LISTS = (Function.SAST,)
 _SIGNS_FILES = (Function.TFTP, Function.CCM_TFTP)
@@ -189,7 +192,8 @@ def read_signed(data: bytes) -> SignedFile | EncryptedFile | KeepOld:
     if data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
         return KeepOld(Reason.UNSIGNED, "plain XML came under a signed file's name")
     try:
-        return decode_signed_file(data)
+        encrypted = decode_header(data).version == ENCRYPTED_VERSION
+        return decode_encrypted_file(data) if encrypted else decode_signed_file(data)
     except WireError as error:
         return KeepOld(Reason.UNREADABLE, str(error))
 
@@ -225,7 +229,7 @@ def judge_signed(
     """
     case = _SignedCase(arrived.header, arrived.data, (asked_name,), _SIGNS_FILES, held, answer)
     return _first(
-        lambda: _encrypted_rule(arrived),
+        lambda: _encrypted_rule(asked_name, arrived),
         lambda: _name_rule(case),
         lambda: _digest_rule(case),
         lambda: _empty_itl_rule(held),
@@ -282,7 +286,9 @@ def _unchanged_rule(arrived: TrustList, current: TrustList | None) -> Accept | N
     return Accept(Reason.UNCHANGED) if current is not None and current.data == arrived.data else None
 
 
-def _encrypted_rule(arrived: SignedFile | EncryptedFile) -> KeepOld | None:
+def _encrypted_rule(asked_name: str, arrived: SignedFile | EncryptedFile) -> KeepOld | None:
+    if asked_name.endswith(_ENCRYPTED_NAME):
+        return None if isinstance(arrived, EncryptedFile) else KeepOld(Reason.UNREADABLE, "it is not encrypted")
     return KeepOld(Reason.ENCRYPTED) if isinstance(arrived, EncryptedFile) else None
 
 

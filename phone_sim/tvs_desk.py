@@ -10,7 +10,6 @@ from phone_sim.tvs_memory import TvsMemory
 
 if TYPE_CHECKING:
     from base.clock import Clock
-    from base.identity import Identity
     from base.trace import Trace
     from phone_sim.memory import PhoneMemory
     from phone_sim.models import Model
@@ -33,11 +32,10 @@ class TvsDesk:
         *,
         clock: Clock,
         trace: Trace,
-        identity: Identity | None,
         timeouts: Timeouts,
     ) -> None:
         self._memory, self._model, self._device_name = memory, model, device_name
-        self._clock, self._identity, self._timeouts = clock, identity, timeouts
+        self._clock, self._timeouts = clock, timeouts
         self._trace = trace.bind(service="TVS client")
         self._remembered = TvsMemory(memory.flash, clock)
 
@@ -59,7 +57,7 @@ class TvsDesk:
             clock=self._clock,
             trace=self._trace,
             connect_timeout_s=self._timeouts.tvs_connect_s,
-            identity=self._identity,
+            identity=self._memory.identity,
             minimum_tls=self._model.tls_versions[0],
         )
         try:

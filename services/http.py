@@ -184,6 +184,7 @@ class HttpListener:
         port: 0 for any free one.
         handler: answers a request.
         context: TLS context; None for plain HTTP.
+        before_handshake: called for each connection; may change the context.
     """
 
     def __init__(
@@ -196,12 +197,14 @@ class HttpListener:
         trace: Trace,
         context: ssl.SSLContext | None = None,
         limits: HttpLimits | None = None,
+        before_handshake: Callable[[], None] = lambda: None,
     ) -> None:
         self._protocol = protocol
         self._host = host
         self._port = port
         self._handler = handler
         self._context = context
+        self._before_handshake = before_handshake
         self.limits = limits or HttpLimits()
         self.trace = trace
         self._guards: dict[object, _Guard] = {}
@@ -229,7 +232,7 @@ class HttpListener:
         assert web_server is not None  # noqa: S101 - made by setup
         try:
             self._server = await asyncio.get_running_loop().create_server(
-                lambda: _Guard(self, _Connection(self, web_server)),
+                lambda: self._guard(web_server),
                 self._host,
                 self._port,
                 ssl=self._context,
@@ -240,6 +243,10 @@ class HttpListener:
             await runner.cleanup()
             raise binding_error(error, self._protocol, self._host, self._port) from error
         self._runner = runner
+
+    def _guard(self, web_server: web.Server) -> _Guard:
+        self._before_handshake()
+        return _Guard(self, _Connection(self, web_server))
 
     async def stop(self, grace_s: float) -> None:
         """Closes the port at once and lets answers in progress finish for at most `grace_s`."""

@@ -14,6 +14,7 @@ from cluster.models import shipped_models
 from cluster.purposes import Purpose
 from cluster.servicecatalogue import CATALOGUE, wanted_state
 from services.callmanager.service import CiscoCallManager
+from services.capf.daemon import CapfDaemon
 from services.commandline.ssh import SystemSsh
 from services.reconciler import Reconciler
 from services.service import Health
@@ -156,6 +157,7 @@ class Node:
             ),
             CiscoTomcat(name, host, ports, store, lambda: book.endpoints, self._administrator, trace=trace),
             CiscoCallManager(name, self.definition.address, host, ports, store, trace=trace),
+            *([CapfDaemon(name, store, host, lambda: ports().capf, trace=trace)] if self.definition.publisher else []),
             SystemSsh(name, host, lambda: ports().ssh, store, self._administrator, trace=trace),
         ]
         real = {service.name for service in daemons}
@@ -173,6 +175,7 @@ _PORT_OF_PROTOCOL = {
     "HTTPS (administration)": "secure_admin",
     "SIP": "sip",
     "SIP over TLS": "secured_sip",
+    "CAPF": "capf",
     "SSH": "ssh",
 }
 

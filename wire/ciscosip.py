@@ -94,7 +94,7 @@ def split_parts(content_type: str, body: bytes) -> list[Part]:
     found = re.search(r'boundary\s*=\s*"?([^";\s]{1,70})', parameters, re.IGNORECASE)
     if found is None:
         raise WireError("multipart body without a boundary")
-    marker = b"--" + found[1].encode("utf-8")
+    marker = b"--" + found[1].encode("utf-8", "replace")
     pieces = (b"\r\n" + body).split(b"\r\n" + marker)
     if len(pieces) < 3 or not pieces[-1].startswith(b"--"):
         raise WireError("multipart body is not closed by its boundary")
@@ -104,7 +104,7 @@ def split_parts(content_type: str, body: bytes) -> list[Part]:
 
 
 def _part(piece: bytes) -> Part:
-    head, blank, content = piece.removeprefix(b"\r\n").partition(b"\r\n\r\n")
+    head, blank, content = piece.partition(b"\r\n\r\n")
     if not blank:
         raise WireError("part of a multipart body without a blank line")
     for line in head.decode("utf-8", "replace").split("\r\n"):
@@ -174,13 +174,14 @@ class TrustListAlarm:
 
 
 _NOT_INSTALLED = "Not Installed"
+_SHA1_BYTES = 20
 
 
 def encode_alarm(alarm: TrustListAlarm) -> bytes:
     """Writes the body of the REFER that carries it.
 
     Raises:
-        WireError: a text that would not survive as XML.
+        WireError: a text that would not survive as XML, or a status or checksum that no phone sends.
     """
     values = {
         "DeviceName": alarm.device,
@@ -192,9 +193,12 @@ def encode_alarm(alarm: TrustListAlarm) -> bytes:
         "ITL_TFTP_Server": alarm.itl_server or _NO_ADDRESS,
         "StatusCode": str(alarm.status),
     }
-    for value in values.values():
-        if not value.isprintable() or set("<>&") & set(value):
-            raise WireError(f"alarm text {value[:40]!r} cannot be written")
+    digests = [digest for digest in (alarm.ctl_sha1, alarm.itl_sha1) if digest is not None]
+    if not 0 <= alarm.status <= 999 or any(len(digest) != _SHA1_BYTES for digest in digests):
+        raise WireError("alarm with a status or a checksum that cannot be written")
+    for text in (alarm.device, alarm.ipv4, alarm.ctl_server, alarm.itl_server):
+        if not text.isprintable() or set("<>&") & set(text) or text != text.strip() or text == _NO_ADDRESS:
+            raise WireError(f"alarm text {text[:40]!r} cannot be written")
     lines = [_XML, "<x-cisco-alarm>", '<Alarm Name="DeviceTLInfo">', "<ParameterList>"]
     lines += [f'<String name="{name}">{value}</String>' for name, value in values.items()]
     return "\n".join([*lines, "</ParameterList>", "</Alarm>", "</x-cisco-alarm>"]).encode("utf-8")
@@ -218,9 +222,9 @@ def decode_alarm(body: bytes) -> TrustListAlarm:
         device=values.get("DeviceName", ""),
         ipv4=values.get("IPv4Address", ""),
         ctl_sha1=_read_signature(values.get("CTL_Signature", "")),
-        ctl_server=values.get("CTL_TFTP_Server", "").replace(_NO_ADDRESS, ""),
+        ctl_server=_read_server(values.get("CTL_TFTP_Server", "")),
         itl_sha1=_read_signature(values.get("ITL_Signature", "")),
-        itl_server=values.get("ITL_TFTP_Server", "").replace(_NO_ADDRESS, ""),
+        itl_server=_read_server(values.get("ITL_TFTP_Server", "")),
         status=int(status),
     )
 
@@ -233,9 +237,16 @@ def _read_signature(text: str) -> bytes | None:
     if text in {_NOT_INSTALLED, "", _NO_ADDRESS}:
         return None
     try:
-        return bytes.fromhex(text)
+        digest = bytes.fromhex(text)
     except ValueError as error:
         raise WireError(f"alarm signature {text[:20]!r} is not hexadecimal") from error
+    if len(digest) != _SHA1_BYTES:
+        raise WireError(f"alarm signature of {len(digest)} bytes, not {_SHA1_BYTES}")
+    return digest
+
+
+def _read_server(text: str) -> str:
+    return "" if text == _NO_ADDRESS else text
 
 
 ACTIONS = ("reset", "restart", "check-version", "call-preservation", "apply-config")
@@ -268,14 +279,30 @@ _STAMPS: Mapping[str, str] = {
 }
 
 
+_KNOWN = frozenset({"action", *_STAMPS})
+_OTHER = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}")
+
+
 def encode_service_control(control: ServiceControl) -> bytes:
     """Writes it, one ``name=value`` a line.
 
     Raises:
-        WireError: an unknown action, or a line break inside a value.
+        WireError: an unknown action, or a value with braces or what cannot be printed.
     """
     if control.action not in ACTIONS:
         raise WireError(f"service-control action {control.action!r} is unknown")
+    stamps = (
+        control.register_call_id,
+        control.config_version,
+        control.dialplan_version,
+        control.softkey_version,
+    )
+    if any(set("{}") & set(stamp) or stamp != stamp.strip() for stamp in stamps):
+        raise WireError("service-control stamp with braces or blanks around it")
+    if any(
+        not _OTHER.fullmatch(name) or name.lower() in _KNOWN or value != value.strip() for name, value in control.others
+    ):
+        raise WireError("service-control line that would be read otherwise")
     lines = [
         f"action={control.action}",
         f"RegisterCallId={{{control.register_call_id}}}",
@@ -316,11 +343,53 @@ def decode_service_control(body: bytes) -> ServiceControl:
     return ServiceControl(action, others=tuple(others), **known)
 
 
+def check_version_parts(control: ServiceControl) -> list[Part]:
+    """What a server sends right after a registration: the version stamps, in company of what else it has to say.
+
+    Observed of CallManager Express, and in the same pattern of UCM: the forwarding of all calls and the message waiting
+    lamps are always told. With no call control here there is never anything on them; that text is ours.
+    """
+    updates = (
+        ("cfwdallupdate", "<fwdaddress></fwdaddress><tovoicemail>off</tovoicemail>"),
+        ("bulkupdate", '<contact all="true"><mwi>no</mwi></contact>'),
+    )
+    parts = [
+        Part(
+            REQUEST_TYPE,
+            "\n".join(
+                (
+                    _XML,
+                    "<x-cisco-remotecc-request>",
+                    f"<{name}>",
+                    inner,
+                    f"</{name}>",
+                    "</x-cisco-remotecc-request>",
+                    "",
+                )
+            ).encode("ascii"),
+        )
+        for name, inner in updates
+    ]
+    return [*parts, Part(SERVICE_CONTROL_TYPE, encode_service_control(control))]
+
+
+def service_control_in(content_type: str, body: bytes) -> ServiceControl | None:
+    """The order in a message's body; None when it has no part that could be one.
+
+    Raises:
+        WireError: there is such a part, and it cannot be read.
+    """
+    for part in split_parts(content_type, body):
+        if part.content_type == SERVICE_CONTROL_TYPE:
+            return decode_service_control(part.content)
+    return None
+
+
 def _parse(data: bytes, what: str) -> Element:
     if len(data) > MAX_XML:
         raise WireError(f"{what} of {len(data)} bytes is over the limit of {MAX_XML}")
     try:
         root: Element = fromstring(data, forbid_dtd=True)
-    except (ParseError, DefusedXmlException, ValueError) as error:
+    except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
         raise WireError(f"{what} is no XML that can be read: {error!r}") from error
     return root

@@ -9,8 +9,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from wire.errors import WireError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MAX_MESSAGE = 65_535
 MAX_HEADERS = 200
@@ -20,6 +24,9 @@ _VERSION = "SIP/2.0"
 _TOKEN = re.compile(r"[A-Za-z0-9.!%*_+`'~-]+")
 _STATUS_LINE = re.compile(r"SIP/2\.0 ([1-6][0-9]{2}) ([^\r\n]*)")
 _REQUEST_LINE = re.compile(r"([A-Za-z0-9.!%*_+`'~-]{1,32}) (\S{1,2048}) SIP/2\.0")
+_CSEQ = re.compile(r"([0-9]{1,10})[ \t]+([A-Za-z0-9.!%*_+`'~-]{1,32})")
+_BREAKS = re.compile(r"[\r\n\0]")
+_BLANKS = " \t"
 _END_OF_HEAD = b"\r\n\r\n"
 _COMPACT = {
     "i": "call-id",
@@ -38,6 +45,7 @@ _COMPACT = {
     "u": "allow-events",
 }
 _MANDATORY = ("via", "from", "to", "call-id", "cseq")
+_SINGLE = frozenset({"from", "to", "call-id", "cseq"})
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -104,17 +112,18 @@ def encode(message: Message) -> bytes:
     """Writes a message; ``Content-Length`` is computed and stands last.
 
     Raises:
-        WireError: a line break or NUL inside a line, or the whole is over `MAX_MESSAGE`.
+        WireError: `decode` would not give the same message: a line break inside a line, a header field missing ...
     """
     start = (
         f"{message.method} {message.uri} {_VERSION}"
         if isinstance(message, Request)
         else f"{_VERSION} {message.status} {message.reason}"
     )
-    lines = [start, *(f"{name}: {value}" for name, value in message.headers)]
-    for line in lines:
-        if "\r" in line or "\n" in line or "\0" in line:
-            raise WireError(f"SIP line with a line break or NUL: {line[:60]!r}")
+    _check_start(start)
+    lines = [start, *(_header_line(name, value) for name, value in message.headers)]
+    if len(lines) >= MAX_HEADERS:
+        raise WireError(f"SIP message with {MAX_HEADERS} header fields or more")
+    _check_mandatory(message)
     lines.append(f"Content-Length: {len(message.body)}")
     try:
         data = "\r\n".join(lines).encode("utf-8") + _END_OF_HEAD + message.body
@@ -123,6 +132,20 @@ def encode(message: Message) -> bytes:
     if len(data) > MAX_MESSAGE:
         raise WireError(f"SIP message of {len(data)} bytes is over the limit of {MAX_MESSAGE}")
     return data
+
+
+def _check_start(line: str) -> None:
+    if not (_STATUS_LINE.fullmatch(line) or _REQUEST_LINE.fullmatch(line)) or "\0" in line or len(line) > MAX_LINE:
+        raise WireError(f"SIP start line {line[:60]!r} is neither request nor response")
+
+
+def _header_line(name: str, value: str) -> str:
+    line = f"{name}: {value}"
+    if not _TOKEN.fullmatch(name) or _long(name) == "content-length" or value != value.strip(_BLANKS):
+        raise WireError(f"SIP header field {line[:60]!r} cannot be written")
+    if _BREAKS.search(line) or len(line) > MAX_LINE:
+        raise WireError(f"SIP line with a line break or NUL, or too long: {line[:60]!r}")
+    return line
 
 
 def decode(data: bytes) -> Message:
@@ -163,7 +186,7 @@ def _lines(head: bytes) -> list[str]:
         if len(line) > MAX_LINE:
             raise WireError(f"SIP line of {len(line)} characters is over the limit of {MAX_LINE}")
         if line[:1] in {" ", "\t"} and len(lines) > 1:
-            lines[-1] += " " + line.strip()
+            lines[-1] += " " + line.strip(_BLANKS)
             if len(lines[-1]) > MAX_LINE:
                 raise WireError(f"SIP header field over the limit of {MAX_LINE} characters")
         else:
@@ -177,10 +200,10 @@ def _headers(lines: list[str]) -> list[tuple[str, str]]:
     headers = []
     for line in lines:
         name, colon, value = line.partition(":")
-        name = name.rstrip()
+        name = name.rstrip(_BLANKS)
         if not colon or not _TOKEN.fullmatch(name):
             raise WireError(f"SIP header field {line[:60]!r} is not NAME: VALUE")
-        headers.append((name, value.strip()))
+        headers.append((name, value.strip(_BLANKS)))
     return headers
 
 
@@ -204,19 +227,21 @@ def _build(start: str, headers: Headers, body: bytes) -> Message:
         message = Request(headers, body, request[1].upper(), request[2])
     else:
         raise WireError(f"SIP start line {start[:60]!r} is neither request nor response")
-    for name in _MANDATORY:
-        if message.get(name) is None:
-            raise WireError(f"SIP message without {name.title()}")
-    _check_cseq(message)
+    _check_mandatory(message)
     return message
 
 
-def _check_cseq(message: Message) -> None:
-    number, _, method = message.require("cseq").partition(" ")
-    if not (number.isascii() and number.isdecimal() and int(number[:12]) < 1 << 32 and len(number) <= 10):
-        raise WireError("SIP CSeq without a number of 32 bits")
-    if isinstance(message, Request) and method.strip().upper() != message.method:
-        raise WireError(f"SIP CSeq names {method.strip()[:32]!r}, the request is {message.method}")
+def _check_mandatory(message: Message) -> None:
+    names = [_long(name) for name, _ in message.headers]
+    for name in _MANDATORY:
+        count = names.count(name)
+        if not count or (count > 1 and name in _SINGLE):
+            raise WireError(f"SIP message with {count or 'no'} {name.title()}")
+    cseq = _CSEQ.fullmatch(message.require("cseq"))
+    if cseq is None or int(cseq[1]) >= 1 << 32:
+        raise WireError("SIP CSeq is no number of 32 bits and a method")
+    if isinstance(message, Request) and cseq[2].upper() != message.method:
+        raise WireError(f"SIP CSeq names {cseq[2]!r}, the request is {message.method}")
 
 
 @dataclass(slots=True)
@@ -224,44 +249,51 @@ class Framer:
     """Cuts a stream into messages; feed it bytes as they come. CR LF between messages (keep-alives) is skipped."""
 
     _buffer: bytearray = field(default_factory=bytearray)
+    _searched: int = 0
+    _whole: int = 0
+    """Length of the message at the start of the buffer; 0 until its header fields are there."""
 
     @property
     def waiting(self) -> int:
         """Bytes of an unfinished message."""
         return len(self._buffer)
 
-    def feed(self, data: bytes) -> list[Message]:
-        """The messages that are complete now.
+    def feed(self, data: bytes) -> Iterator[Message]:
+        """Takes bytes; the messages that are complete now come one by one.
 
         Raises:
-            WireError: the stream cannot be followed any more and has to be closed.
+            WireError: while they come: the stream cannot be followed any more and has to be closed.
         """
         self._buffer += data
-        messages: list[Message] = []
-        while (message := self._next()) is not None:
-            messages.append(message)
-        return messages
+        return iter(self._next, None)
 
     def _next(self) -> Message | None:
+        if not self._whole:
+            self._whole = self._measure()
+        if not self._whole or len(self._buffer) < self._whole:
+            return None
+        message = decode(bytes(self._buffer[: self._whole]))
+        del self._buffer[: self._whole]
+        self._whole = self._searched = 0
+        return message
+
+    def _measure(self) -> int:
         while self._buffer[:2] == b"\r\n":
             del self._buffer[:2]
-        end = self._buffer.find(_END_OF_HEAD)
+            self._searched = 0
+        end = self._buffer.find(_END_OF_HEAD, max(0, self._searched - len(_END_OF_HEAD)))
         if end < 0:
-            if len(self._buffer) > MAX_MESSAGE:
+            self._searched = len(self._buffer)
+            if self._searched > MAX_MESSAGE:
                 raise WireError(f"SIP header fields of over {MAX_MESSAGE} bytes")
-            return None
-        lines = _lines(bytes(self._buffer[:end]))
-        length = _content_length(_headers(lines[1:]))
+            return 0
+        length = _content_length(_headers(_lines(bytes(self._buffer[:end]))[1:]))
         if length is None:
             raise WireError("SIP message in a stream without Content-Length")
         whole = end + len(_END_OF_HEAD) + length
         if whole > MAX_MESSAGE:
             raise WireError(f"SIP message of {whole} bytes is over the limit of {MAX_MESSAGE}")
-        if len(self._buffer) < whole:
-            return None
-        message = decode(bytes(self._buffer[:whole]))
-        del self._buffer[:whole]
-        return message
+        return whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,8 +322,10 @@ class Address:
         return rest.partition("@")[0] if "@" in rest else ""
 
 
-_ADDRESS = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"|([^<"]*?))\s*<([^<>\s]{1,2048})>\s*(;.*)?')
-_PARAMETER = re.compile(r';\s*([A-Za-z0-9.!%*_+`\'~-]+)(?:\s*=\s*("(?:[^"\\]|\\.)*"|[^\s;"]+))?\s*')
+_BARE = re.compile(r'[A-Za-z][A-Za-z0-9+.-]{0,31}:[^\s<>";]{1,2048}')
+_IN_BRACKETS = re.compile(r"[^<>\s]{1,2048}")
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
+_PARAMETER = re.compile(r';[ \t]*([A-Za-z0-9.!%*_+`\'~-]+)[ \t]*(?:=[ \t]*("(?:[^"\\]|\\.)*"|[^\s;"]+)[ \t]*)?')
 
 
 def parse_address(value: str) -> Address:
@@ -300,18 +334,24 @@ def parse_address(value: str) -> Address:
     Raises:
         WireError: it is none.
     """
-    found = _ADDRESS.fullmatch(value)
-    if found is None:
-        bare, semicolon, parameters = value.strip().partition(";")
-        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"]{1,2048}", bare):
+    text = value.strip(_BLANKS)
+    quoted = _QUOTED.match(text)
+    name = quoted[1] if quoted else text.partition("<")[0].strip(_BLANKS)
+    rest = text[quoted.end() :].lstrip(_BLANKS) if quoted else text[text.find("<") :] if "<" in text else ""
+    if not rest and not quoted:
+        bare, semicolon, parameters = text.partition(";")
+        if not _BARE.fullmatch(bare.rstrip(_BLANKS)):
             raise WireError(f"SIP address {value[:80]!r} cannot be read")
-        return Address("", bare, _parameters(semicolon + parameters))
-    return Address(found[1] or found[2] or "", found[3], _parameters(found[4] or ""))
+        return Address("", bare.rstrip(_BLANKS), _parameters(semicolon + parameters))
+    uri, closed, parameters = rest.removeprefix("<").partition(">")
+    if not rest.startswith("<") or not closed or not _IN_BRACKETS.fullmatch(uri) or (not quoted and '"' in name):
+        raise WireError(f"SIP address {value[:80]!r} cannot be read")
+    return Address(name, uri, _parameters(parameters.lstrip(_BLANKS)))
 
 
 def _parameters(text: str) -> tuple[tuple[str, str | None], ...]:
     parameters, position = [], 0
-    while position < len(text.rstrip()):
+    while position < len(text):
         found = _PARAMETER.match(text, position)
         if found is None:
             raise WireError(f"SIP parameters {text[:80]!r} cannot be read")

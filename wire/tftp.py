@@ -353,7 +353,7 @@ def negotiate(requested: Options, file_size: int, limits: OptionLimits) -> Agree
     timeout_s = None
     if 1 <= asked.get("timeout", 0) <= min(255, limits.max_timeout_s):
         agreed["timeout"] = timeout_s = asked["timeout"]
-    if "tsize" in asked:
+    if "tsize" in asked and file_size:  # curl takes a size of 0 for an error
         agreed["tsize"] = file_size
     acknowledged = tuple((name, str(agreed[name.lower()])) for name, _ in requested if name.lower() in agreed)
     return Agreement(blksize, windowsize, timeout_s, acknowledged)

@@ -8,7 +8,6 @@ many.
 from __future__ import annotations
 
 import re
-import unicodedata
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -31,6 +30,8 @@ MAX_DEPTH = 32
 MAX_ELEMENTS = 20_000
 _MAX_DIGITS = 10
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_:.-]*", re.ASCII)
+_UNWRITABLE = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\ud800-\\udfff\\ufffe\\uffff]")
+"""Control characters, lone surrogates, and what is no character."""
 
 
 @dataclass(slots=True)
@@ -225,7 +226,7 @@ def _attributes(attributes: dict[str, str]) -> str:
 
 
 def _clean(name: str, text: str) -> str:
-    for character in text:
-        if unicodedata.category(character) in {"Cc", "Cs"} or character in "\ufffe\uffff":
-            raise WireError(f"<{name}>: {text[:40]!r} has the character U+{ord(character):04X}")
+    found = _UNWRITABLE.search(text)
+    if found:
+        raise WireError(f"<{name}>: {text[:40]!r} has the character U+{ord(found.group()):04X}")
     return escape(text, {'"': "&quot;"})

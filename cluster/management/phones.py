@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from cluster.store import ClusterStore
 
 EVERYONE = "all"
+_BATCH = 500
 _GIVEN = tuple(action for action in ACTIONS if action != "call-preservation")
 _TARGET = re.compile(r"all|SEP[0-9A-F]{12}|model:[0-9A-Za-z-]{1,16}|pool:.{1,64}")
 
@@ -115,8 +116,16 @@ async def registered_phones(store: ClusterStore) -> list[RegisteredPhone]:
     return await store.look(read)
 
 
-async def note_registrations(store: ClusterStore, node: str, phones: Sequence[RegisteredPhone]) -> None:
-    """Replaces what a node says.
+async def note_registrations(
+    store: ClusterStore, node: str, phones: Sequence[RegisteredPhone], gone: Sequence[str] | None = None
+) -> None:
+    """Notes what changed at a node.
+
+    Args:
+        store: the cluster.
+        node: whose registrations.
+        phones: those that are new or different.
+        gone: devices that are no longer registered; None forgets all that was noted before.
 
     Raises:
         OperatorError: the database refuses.
@@ -134,9 +143,15 @@ async def note_registrations(store: ClusterStore, node: str, phones: Sequence[Re
         }
         for phone in phones
     ]
+    out = [*(gone or ()), *(phone.device for phone in phones)]
 
     async def write(connection: AsyncConnection) -> None:
-        await connection.execute(delete(table).where(table.c.node == node))
+        if gone is None:
+            await connection.execute(delete(table).where(table.c.node == node))
+        else:
+            for start in range(0, len(out), _BATCH):
+                some = table.c.device.in_(out[start : start + _BATCH])
+                await connection.execute(delete(table).where(table.c.node == node, some))
         if rows:
             await connection.execute(insert(table), rows)
 

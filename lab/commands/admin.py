@@ -143,10 +143,13 @@ def _prompt(runner: asyncio.Runner, context: CommandContext) -> int:
     while not context.ended:
         try:
             line = runner.run(context.console.read_line(Ucm.PROMPT))
+            runner.run(context.store.refresh())
             runner.run(execute(context, line))
         except InputEnded:
             print()
             break
+        except OperatorError as error:
+            err.print(f"ucmsim: {error}")
         except (asyncio.CancelledError, KeyboardInterrupt):
             print("^C")
     return 0

@@ -157,7 +157,7 @@ def health(
     address, port = host_and_port(host, 6970)
     connection = HTTPConnection(address, port, timeout=5)
     try:
-        connection.request("GET", "/ITLFile.tlv")
+        connection.request("HEAD", "/ITLFile.tlv")
         status: int | None = connection.getresponse().status
         problem = None if status == 200 else f"answered {status}"
     except OSError as error:

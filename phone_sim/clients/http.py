@@ -1,8 +1,7 @@
 """One GET over HTTP or HTTPS, as phones do it: one connection for each file, and over TLS no word before
 the server's certificate is judged.
 
-The connection is a plain asyncio stream, because the judging has to happen between the handshake and the
-request, and may take a question to TVS. The response is parsed by the standard library.
+The response is parsed by the standard library.
 """
 
 from __future__ import annotations
@@ -10,21 +9,17 @@ from __future__ import annotations
 import asyncio
 import http.client
 import io
-import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from phone_sim.clients.errors import FileNotFoundOnServer, ServerRefused, ServerUnreachable, TransferFailed
-from phone_sim.trust import KeepOld
-from wire.certificates import Certificate
-from wire.errors import WireError
+from phone_sim.clients.errors import FileNotFoundOnServer, ServerUnreachable, TransferFailed
+from phone_sim.clients.stream import Tls, connect, judge_server
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from base.trace import Trace
-    from phone_sim.trust import Verdict
+
+__all__ = ["HttpLimits", "Tls", "get"]
 
 _MAX_HEAD_SIZE = 16 * 1024
 _END_OF_HEAD = b"\r\n\r\n"
@@ -43,19 +38,6 @@ class HttpLimits:
     connect_s: float = 5.0
     transfer_s: float = 30.0
     max_size: int = 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Tls:
-    """How to speak TLS.
-
-    Attributes:
-        context: from `base.tls.client_context`, which accepts any server.
-        judge: decides on the server's certificate before anything is sent.
-    """
-
-    context: ssl.SSLContext
-    judge: Callable[[Certificate], Awaitable[Verdict]]
 
 
 async def get(
@@ -82,11 +64,11 @@ async def get(
     """
     limits = limits or HttpLimits()
     where = f"{'https' if tls else 'http'}://{host}:{port}"
-    reader, writer = await _connect(host, port, where, tls, limits)
+    reader, writer = await connect(host, port, where, tls, connect_s=limits.connect_s, limit=_MAX_HEAD_SIZE)
     answered = False
     try:
         if tls is not None:
-            await _judge(writer, where, tls, trace)
+            await judge_server(writer, where, tls, trace)
         async with asyncio.timeout(limits.transfer_s):
             writer.write(_request(host, port, path))
             await writer.drain()
@@ -104,44 +86,6 @@ async def get(
         raise TransferFailed(f"{where} broke off the transfer of {path}") from error
     finally:
         writer.transport.abort()  # the answer is here or nobody wants it: no waiting for a polite end
-
-
-async def _connect(
-    host: str, port: int, where: str, tls: Tls | None, limits: HttpLimits
-) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    writer: asyncio.StreamWriter | None = None
-    try:
-        async with asyncio.timeout(limits.connect_s):
-            reader, writer = await asyncio.open_connection(host, port, limit=_MAX_HEAD_SIZE)
-        if tls is not None:
-            async with asyncio.timeout(limits.connect_s):
-                await writer.start_tls(tls.context, server_hostname=host)
-    except (TimeoutError, OSError, UnicodeError) as error:  # the last: a host that cannot be a name, such as a..b
-        if writer is not None:
-            writer.transport.abort()
-        if writer is not None and not isinstance(error, TimeoutError):
-            reason = error.reason if isinstance(error, ssl.SSLError) else type(error).__name__
-            raise TransferFailed(f"TLS with {where} failed: {reason}") from error
-        raise ServerUnreachable(f"{where} cannot be reached: {str(error) or 'no answer in time'}") from error
-    return reader, writer
-
-
-async def _judge(writer: asyncio.StreamWriter, where: str, tls: Tls, trace: Trace) -> None:
-    connection = writer.get_extra_info("ssl_object")
-    try:
-        certificate = Certificate.from_der(connection.getpeercert(binary_form=True) or b"")
-    except WireError as error:
-        raise TransferFailed(f"{where} shows no certificate that can be read: {error}") from error
-    trace.emit(
-        "tls_established",
-        server=where,
-        version=connection.version(),
-        cipher=connection.cipher()[0],
-        certificate=str(certificate.subject),
-    )
-    verdict = await tls.judge(certificate)
-    if isinstance(verdict, KeepOld):
-        raise ServerRefused(f"{where} with certificate {certificate.subject}: {verdict.reason.text()}")
 
 
 def _request(host: str, port: int, path: str) -> bytes:

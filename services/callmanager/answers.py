@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from wire.ciscosip import RESPONSE_TYPE, SERVICE_CONTROL_TYPE, encode_service_control, register_answer
+from wire.ciscosip import (
+    BOUNDARY,
+    RESPONSE_TYPE,
+    SERVICE_CONTROL_TYPE,
+    check_version_parts,
+    encode_service_control,
+    join_parts,
+    register_answer,
+)
 from wire.sip import Request, Response
 
 if TYPE_CHECKING:
@@ -42,15 +50,18 @@ def trying(request: Request, moment: Moment) -> Response:
     return Response(_echo(request, moment, tagged=False), b"", 100, "Trying")
 
 
-def registered(request: Request, moment: Moment, *, server: str, expires_s: int, contact: str) -> Response:
-    """200 to a REGISTER that was granted."""
+def registered(request: Request, moment: Moment, *, server: str, expires_s: int, contact: str, new: bool) -> Response:
+    """200 to a REGISTER that was granted.
+
+    The Contact of a captured first one is marked as new; that a renewal's is not is inferred from the word.
+    """
     headers = _echo(request, moment, tagged=True)
     headers = (
         *headers[:-1],
         ("Server", server),
         headers[-1],
         ("Expires", str(expires_s)),
-        ("Contact", f"{contact};x-cisco-newreg"),
+        ("Contact", f"{contact};x-cisco-newreg" if new else contact),
         ("Supported", _SUPPORTED),
         ("Content-Type", RESPONSE_TYPE),
     )
@@ -80,34 +91,62 @@ def refused(request: Request, moment: Moment, status: int, reason: str, *, host:
     return Response((*_echo(request, moment, tagged=True), warning), b"", status, reason)
 
 
-def service_control(
-    control: ServiceControl, *, contact_uri: str, host: str, port: int, transport: str, cseq: int, token: str
-) -> Request:
-    """A NOTIFY that orders a phone something (event ``service-control``).
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a request of the server's reaches a phone.
 
-    Args:
-        control: the order.
+    Attributes:
         contact_uri: where the phone registered.
         host: of this server.
         port: of this server.
         transport: ``UDP``, ``TCP`` or ``TLS``.
-        cseq: number of the request.
         token: makes branch, tag and Call-ID unlike all others.
+        cseq: number of the request.
     """
-    parameter = f";transport={transport.lower()}" if transport != "UDP" else ""
+
+    contact_uri: str
+    host: str
+    port: int
+    transport: str
+    token: str
+    cseq: int
+
+    def headers(self, method: str) -> tuple[tuple[str, str], ...]:
+        """Those that every request begins with."""
+        parameter = f";transport={self.transport.lower()}" if self.transport != "UDP" else ""
+        return (
+            ("Via", f"SIP/2.0/{self.transport} {self.host}:{self.port};branch=z9hG4bK{self.token}"),
+            ("From", f"<sip:{self.host}>;tag={self.token}"),
+            ("To", f"<{self.contact_uri}>"),
+            ("Call-ID", f"{self.token}@{self.host}"),
+            ("CSeq", f"{self.cseq} {method}"),
+            ("Max-Forwards", "70"),
+            ("Contact", f"<sip:{self.host}:{self.port}{parameter}>"),
+        )
+
+
+def order(control: ServiceControl, way: Way) -> Request:
+    """A NOTIFY that orders a phone something (event ``service-control``)."""
     headers = (
-        ("Via", f"SIP/2.0/{transport} {host}:{port};branch=z9hG4bK{token}"),
-        ("From", f"<sip:{host}>;tag={token}"),
-        ("To", f"<{contact_uri}>"),
-        ("Call-ID", f"{token}@{host}"),
-        ("CSeq", f"{cseq} NOTIFY"),
-        ("Max-Forwards", "70"),
-        ("Contact", f"<sip:{host}:{port}{parameter}>"),
+        *way.headers("NOTIFY"),
         ("Event", "service-control"),
         ("Subscription-State", "active"),
         ("Content-Type", SERVICE_CONTROL_TYPE),
     )
-    return Request(headers, encode_service_control(control), "NOTIFY", contact_uri)
+    return Request(headers, encode_service_control(control), "NOTIFY", way.contact_uri)
+
+
+def greeting(control: ServiceControl, way: Way) -> Request:
+    """The REFER right after a registration began: of which version the phone's files are (``check-version``)."""
+    headers = (
+        *way.headers("REFER"),
+        ("Require", "norefersub"),
+        ("Referred-By", f"<sip:{way.host}>"),
+        ("Refer-To", f"cid:{way.token}"),
+        ("Content-Id", way.token),
+        ("Content-Type", f"multipart/mixed;boundary={BOUNDARY}"),
+    )
+    return Request(headers, join_parts(check_version_parts(control)), "REFER", way.contact_uri)
 
 
 def _echo(request: Request, moment: Moment, *, tagged: bool) -> tuple[tuple[str, str], ...]:

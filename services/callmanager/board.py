@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("ucmsim.callmanager")
 
-DELAY_S = 0.3
-"""Changes within this time are written as one."""
-
 
 class RegistrationBoard:
     """Writes for one node, from one task.
@@ -30,12 +27,24 @@ class RegistrationBoard:
         node: whose registrations.
         registrar: has them.
         itl_sha1: gives the checksum of the node's present ITL.
+        delay_s: changes within this time are written as one.
     """
 
-    def __init__(self, store: ClusterStore, node: str, registrar: Registrar, itl_sha1: Callable[[], bytes]) -> None:
+    def __init__(
+        self,
+        store: ClusterStore,
+        node: str,
+        registrar: Registrar,
+        itl_sha1: Callable[[], bytes],
+        *,
+        delay_s: float = 0.3,
+    ) -> None:
         self._store, self._node, self._registrar, self._itl_sha1 = store, node, registrar, itl_sha1
+        self._delay_s = delay_s
+        self._written: dict[str, RegisteredPhone] | None = None
+        """None: what a process left that was killed is not known, and no longer true."""
         self._dirty = asyncio.Event()
-        self._dirty.set()  # what a killed process left is no longer true
+        self._dirty.set()
         self._task = asyncio.create_task(self._run())
 
     def changed(self) -> None:
@@ -53,14 +62,27 @@ class RegistrationBoard:
     async def _run(self) -> None:
         while True:
             await self._dirty.wait()
-            await asyncio.sleep(DELAY_S)
+            await asyncio.sleep(self._delay_s)
             self._dirty.clear()
             await self._write()
 
     async def _write(self) -> None:
+        """Writes what differs from what was written, or all of it the first time."""
+        rows = self._rows()
+        written = self._written or {}
+        changed = [row for device, row in rows.items() if written.get(device) != row]
+        gone = [device for device in written if device not in rows]
+        try:
+            await note_registrations(self._store, self._node, changed, None if self._written is None else gone)
+        except OperatorError as error:
+            log.warning("registrations of %s are not noted: %s", self._node, error)
+        else:
+            self._written = rows
+
+    def _rows(self) -> dict[str, RegisteredPhone]:
         current = self._itl_sha1()
-        phones = [
-            RegisteredPhone(
+        return {
+            item.device: RegisteredPhone(
                 self._node,
                 item.device,
                 item.source.address,
@@ -69,9 +91,5 @@ class RegistrationBoard:
                 self._registrar.itl_status(item.device, current).value,
                 item.since.isoformat(),
             )
-            for item in self._registrar.registrations.values()
-        ]
-        try:
-            await note_registrations(self._store, self._node, phones)
-        except OperatorError as error:
-            log.warning("registrations of %s are not noted: %s", self._node, error)
+            for item in self._registrar.registrations
+        }

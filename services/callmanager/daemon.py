@@ -1,145 +1,24 @@
 """SIP listeners of a node: UDP and TCP 5060, TLS 5061. What is answered is `services.callmanager.registrar`'s.
 
-A connection that sends what cannot be followed is closed; a datagram that cannot be read is dropped. A phone's answers
-to orders are matched by nobody: an order is carried out or the phone's next registration tells.
+A connection that sends what cannot be followed is closed; a datagram that cannot be read is dropped.
 """
 
 from __future__ import annotations
 
 import asyncio
-import secrets
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from services.binding import binding_error
-from services.callmanager import answers
-from services.callmanager.registrar import Source
+from services.callmanager.registrations import Source
 from services.service import Listener
 from wire.certificates import Certificate
-from wire.errors import Refusal, WireError
-from wire.sip import Framer, Request, Response, decode, encode
+from wire.errors import WireError
+from wire.sip import Framer, decode
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable
-    from datetime import datetime
 
-    from base.trace import Trace
-    from services.callmanager.registrar import Registrar
-    from wire.ciscosip import ServiceControl
-    from wire.sip import Message
-
-
-@dataclass(frozen=True, slots=True)
-class SipLimits:
-    """Bounds on what clients may do.
-
-    Attributes:
-        connections: at once, of TCP or TLS.
-        handshake_s: TLS handshake.
-        first_request_s: from the connection to the first whole message.
-        unfinished_s: from the first byte of a message to its last.
-        look_s: how often expiries are looked for.
-    """
-
-    connections: int = 20_000
-    handshake_s: float = 5.0
-    first_request_s: float = 30.0
-    unfinished_s: float = 10.0
-    look_s: float = 1.0
-
-
-class Exchange:
-    """What the listeners of one node share: the registrar, and the way back to each phone."""
-
-    def __init__(
-        self, registrar: Registrar, now: Callable[[], datetime], trace: Trace, limits: SipLimits | None = None
-    ) -> None:
-        self.registrar = registrar
-        self.now = now
-        self.trace = trace
-        self.limits = limits or SipLimits()
-        self._ways: dict[str, Callable[[bytes], None]] = {}
-        self._ports: dict[str, int] = {}
-        self._cseq = 100
-        self._timer: asyncio.TimerHandle | None = None
-
-    def connected(self, key: str, send: Callable[[bytes], None]) -> None:
-        """A way to a phone is open."""
-        self._ways[key] = send
-
-    def disconnected(self, key: str) -> None:
-        """It is closed."""
-        self._ways.pop(key, None)
-        self.registrar.disconnected(key)
-
-    def take(self, message: Message, source: Source, port: int, send: Callable[[bytes], None]) -> None:
-        """One message from a phone."""
-        self._ways[source.key] = send
-        self._ports[source.transport] = port
-        if self.trace.enabled:
-            self._note("received", message, source)
-        for answer in self.registrar.receive(message, source, self.now(), port=port):
-            if self.trace.enabled:
-                self._note("sent", answer, source)
-            send(encode(answer))
-        self.arm()
-
-    def order(self, device: str, control: ServiceControl) -> None:
-        """Sends a registered phone a ``service-control`` order.
-
-        Raises:
-            Refusal: it is not registered here.
-        """
-        registration = self.registrar.registrations.get(device)
-        send = self._ways.get(registration.source.key) if registration else None
-        if registration is None or send is None:
-            raise Refusal(404, f"{device} is not registered at {self.registrar.node}")
-        self._cseq += 1
-        request = answers.service_control(
-            control,
-            contact_uri=registration.contact_uri,
-            host=self.registrar.host,
-            port=self._ports[registration.source.transport],
-            transport=registration.source.transport,
-            cseq=self._cseq,
-            token=secrets.token_hex(8),
-        )
-        if self.trace.enabled:
-            self._note("ordered", request, registration.source)
-        send(encode(request))
-
-    def arm(self) -> None:
-        """Keeps looking for expiries as long as anybody is registered."""
-        if self._timer is None and self.registrar.registrations:
-            self._timer = asyncio.get_running_loop().call_later(self.limits.look_s, self._look)
-
-    def close(self) -> None:
-        """Stops looking."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def _look(self) -> None:
-        self._timer = None
-        for ended in self.registrar.expire(self.now()):
-            self._ways.pop(ended.source.key, None)
-        self.arm()
-
-    def _note(self, step: str, message: Message, source: Source) -> None:
-        what = (
-            f"{message.method} {message.uri}" if isinstance(message, Request) else f"{message.status} {message.reason}"
-        )
-        warning = message.get("Warning") if isinstance(message, Response) else None
-        self.trace.emit(
-            step,
-            message=what,
-            peer=f"{source.address}:{source.port}",
-            transport=source.transport,
-            call_id=message.get("Call-ID"),
-            cseq=message.get("CSeq"),
-            **({"warning": warning} if warning else {}),
-        )
+    from services.callmanager.exchange import Exchange
 
 
 class _Connection(asyncio.Protocol):
@@ -152,13 +31,15 @@ class _Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._source: Source | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._in_message = False
+        self._peer = ""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - a stream server makes no other
         self._transport = transport
         peer = transport.get_extra_info("peername") or ("", 0)
-        kind = self._listener.transport
-        self._source = Source(kind, peer[0], peer[1], f"{kind} {peer[0]}:{peer[1]}", _shown(transport))
+        kind, self._peer = self._listener.transport, f"{peer[0]}:{peer[1]}"
+        self._source = Source(kind, peer[0], peer[1], f"{kind} {self._peer}", _shown(transport))
         if not self._listener.admit(self):
             transport.abort()
             return
@@ -167,20 +48,25 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         assert self._source is not None  # noqa: S101 - data comes after the connection
+        finished = 0
         try:
-            messages = self._framer.feed(data)
+            for message in self._framer.feed(data):
+                finished += 1
+                self._exchange.take(message, self._source, self._send)
         except WireError as error:
-            self._exchange.trace.emit(
-                "malformed", peer=f"{self._source.address}:{self._source.port}", reason=str(error)
-            )
+            self._exchange.trace.emit("malformed", peer=self._peer, reason=str(error))
             self.abort()
             return
-        for message in messages:
-            self._exchange.take(message, self._source, self._listener.port, self._send)
-        if self._framer.waiting:
-            self._arm(self._exchange.limits.unfinished_s)
-        elif messages:
-            self._disarm()
+        self._wait_on(finished)
+
+    def _wait_on(self, finished: int) -> None:
+        """Sets the timer for what may come next; a message is timed from its first byte, however it trickles in."""
+        limits, unfinished = self._exchange.limits, bool(self._framer.waiting)
+        if unfinished and (finished or not self._in_message):
+            self._arm(limits.unfinished_s)
+        elif finished:
+            self._arm(limits.idle_s)
+        self._in_message = unfinished
 
     def pause_writing(self) -> None:
         """A client that asks and does not read is asked to wait."""
@@ -214,8 +100,10 @@ class _Connection(asyncio.Protocol):
             self._timer = None
 
     def _overdue(self) -> None:
-        if self._source is not None:
-            self._exchange.trace.emit("connection_timed_out", peer=f"{self._source.address}:{self._source.port}")
+        if not self._in_message and self._source is not None and self._exchange.is_in_use(self._source.key):
+            self._arm(self._exchange.limits.idle_s)
+            return
+        self._exchange.trace.emit("connection_timed_out", peer=self._peer)
         self.abort()
 
 
@@ -228,11 +116,6 @@ class StreamListener:
         self._host, self._port, self._context = host, port, context
         self._server: asyncio.Server | None = None
         self._connections: set[_Connection] = set()
-
-    @property
-    def port(self) -> int:
-        """Bound port; 0 when stopped."""
-        return self.listeners[0].port if self.listeners else 0
 
     @property
     def listeners(self) -> tuple[Listener, ...]:
@@ -254,6 +137,7 @@ class StreamListener:
             )
         except OSError as error:
             raise binding_error(error, "SIP", self._host, self._port) from error
+        self.exchange.ports[self.transport] = self._server.sockets[0].getsockname()[1]
 
     async def stop(self, grace_s: float) -> None:  # noqa: ARG002 - a registrar owes nobody an answer
         """See `services.composite.Part`."""
@@ -303,6 +187,8 @@ class DatagramListener(asyncio.DatagramProtocol):
         except OSError as error:
             raise binding_error(error, "SIP", self._host, self._port) from error
         self._transport = transport
+        self._exchange.ports["UDP"] = self.listeners[0].port
+        self._exchange.send_datagram = self._send
 
     async def stop(self, grace_s: float) -> None:  # noqa: ARG002 - as above
         """See `services.composite.Part`."""
@@ -312,8 +198,7 @@ class DatagramListener(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         """One datagram is one message."""
-        transport = self._transport
-        if transport is None or not data.strip(b"\r\n\0"):
+        if not data.strip(b"\r\n\0"):
             return  # keep-alives are empty lines
         try:
             message = decode(data)
@@ -321,7 +206,11 @@ class DatagramListener(asyncio.DatagramProtocol):
             self._exchange.trace.emit("malformed", peer=f"{addr[0]}:{addr[1]}", reason=str(error))
             return
         source = Source("UDP", addr[0], addr[1], f"UDP {addr[0]}:{addr[1]}")
-        self._exchange.take(message, source, self.listeners[0].port, lambda answer: transport.sendto(answer, addr))
+        self._exchange.take(message, source, lambda answer: self._send(answer, addr))
+
+    def _send(self, data: bytes, address: tuple[str, int]) -> None:
+        if self._transport is not None:
+            self._transport.sendto(data, address)
 
 
 def _shown(transport: asyncio.Transport) -> Certificate | None:

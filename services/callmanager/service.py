@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING
 
 from base.tls import server_context
 from cluster.ciphers import TLS_CIPHER_CHOICES
+from cluster.management.autoregistration import register_device
 from cluster.management.phones import concerns
 from cluster.parameters import PHONE_RESET, RESET_AUTOMATICALLY, TLS_CIPHERS
 from cluster.phonefiles import version_stamp
 from cluster.purposes import Purpose
 from cluster.trustlists import build_itl
 from services.callmanager.board import RegistrationBoard
-from services.callmanager.daemon import DatagramListener, Exchange, SipLimits, StreamListener
+from services.callmanager.daemon import DatagramListener, StreamListener
+from services.callmanager.exchange import Exchange
 from services.callmanager.registrar import Registrar
 from services.composite import CompositeService
 from services.service import Health
@@ -32,7 +34,8 @@ if TYPE_CHECKING:
     from cluster.endpoints import Ports
     from cluster.snapshot import ClusterSnapshot
     from cluster.store import ClusterStore
-    from services.callmanager.registrar import Registration
+    from services.callmanager.exchange import SipLimits
+    from services.callmanager.registrations import Registration
     from services.composite import Part
 
 
@@ -107,7 +110,9 @@ class CiscoCallManager(CompositeService):
         registrar = Registrar(
             self._node, self._address, lambda: self._store.snapshot, lambda: secrets.randbelow(1 << 31), self._changed
         )
-        exchange = self._exchange = Exchange(registrar, self._store.now, self._trace, self._limits)
+        exchange = self._exchange = Exchange(
+            registrar, self._store.now, self._trace, self._limits, stamp=self._stamp, enrol=self._enrol
+        )
         return [
             DatagramListener(exchange, self._host, sip),
             StreamListener(exchange, self._host, sip),
@@ -138,9 +143,11 @@ class CiscoCallManager(CompositeService):
         return context
 
     def _changed(self, what: str, registration: Registration) -> None:
+        if what == "renewed":
+            return
         if self._board is not None:
             self._board.changed()
-        if what != "renewed":
+        if what not in {"moved", "reported its trust lists"}:
             self._trace.emit(
                 "registration",
                 device=registration.device,
@@ -168,12 +175,21 @@ class CiscoCallManager(CompositeService):
                 self._order("reset", lambda _device: True)
 
     def _order(self, action: str, wanted: Callable[[Device], bool]) -> None:
-        snapshot = self._store.snapshot
-        for registration in list(self.registrar.registrations.values()):
+        snapshot, exchange = self._store.snapshot, self._exchange
+        assert exchange is not None  # noqa: S101 - orders are followed by a running service only
+        for registration in self.registrar.registrations:
             device = snapshot.devices.get(registration.device)
-            if device is not None and wanted(device) and self._exchange is not None:
+            if device is not None and wanted(device):
                 control = ServiceControl(action, registration.call_id, config_version=version_stamp(snapshot, device))
-                self._exchange.order(device.name, control)
+                exchange.order(device.name, control)
+
+    def _stamp(self, name: str) -> str:
+        snapshot = self._store.snapshot
+        device = snapshot.devices.get(name)
+        return version_stamp(snapshot, device) if device is not None else ""
+
+    async def _enrol(self, device: str, type_number: str) -> None:
+        await register_device(self._store, device, type_number)
 
     def _itl_sha1(self) -> bytes:
         itl = build_itl(self._store.snapshot, self._node)

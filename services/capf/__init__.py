@@ -1,1 +1,4 @@
-"""Cisco Certificate Authority Proxy Function: `session` decides, `proof` judges certificates, `daemon` has the sockets."""
+"""Cisco Certificate Authority Proxy Function.
+
+`session` is what is said when, `keys` and `proof` judge what phones give, `daemon` has the sockets.
+"""

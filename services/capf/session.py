@@ -201,17 +201,20 @@ class Session:
 
     def _authenticate(self, message: Message) -> list[Effect]:
         device = (message.device_name or "").upper()
-        if not _DEVICE.fullmatch(device) or message.version not in _VERSIONS:
+        if not _DEVICE.fullmatch(device) or message.version is None or message.version not in _VERSIONS:
             return self._end(ReasonCode.INVALID_ELEMENT, "no device name, or another version of the protocol")
         if self.device not in {"", device}:
             return self._end(ReasonCode.INVALID_ELEMENT, f"a response for {device} in a session of {self.device}")
         if message.reason not in {None, ReasonCode.SUCCESS}:
             return self._end(ReasonCode.NO_ACTION, f"the phone refuses with reason {message.reason}")
-        snapshot = self._view()
         self.device, self._version = device, message.version
-        if device not in snapshot.devices:
+        return self._look_up(message)
+
+    def _look_up(self, message: Message) -> list[Effect]:
+        snapshot = self._view()
+        if self.device not in snapshot.devices:
             return self._end(ReasonCode.UNKNOWN_DEVICE, "no device of this cluster")
-        security = self._security = snapshot.security_of(device)
+        security = self._security = snapshot.security_of(self.device)
         if not security.pending:
             return self._end(ReasonCode.NO_ACTION, "nothing to do")
         deadline = security.order.complete_by

@@ -122,6 +122,7 @@ class ShellSession(asyncssh.SSHServerSession[str]):
             editor.register_key("\t", self._complete)
         self._roll.opened(self)
         self.task = asyncio.create_task(self._serve(console, context))
+        self.task.add_done_callback(lambda _task: self._roll.closed(self))
 
     def data_received(self, data: str, datatype: int | None) -> None:  # noqa: ARG002
         """See `asyncssh.SSHServerSession`."""
@@ -222,7 +223,6 @@ class ShellSession(asyncssh.SSHServerSession[str]):
             await self._leave(Outcome.REFUSED.value)
         finally:
             await context.settle()
-            self._roll.closed(self)
 
     async def _leave(self, status: int) -> None:
         if self._channel is not None:
@@ -258,7 +258,8 @@ class ShellSession(asyncssh.SSHServerSession[str]):
             return INTERRUPTED
         finally:
             self._running = None
-        self._trace.emit("command", line=_without_blanks(line), outcome=outcome.name)
+        known = outcome is not Outcome.USAGE  # a line that is no command could be a password in the wrong place
+        self._trace.emit("command", line=_without_blanks(line) if known else "", outcome=outcome.name)
         return outcome.value
 
     async def close(self, message: str) -> None:

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 from cluster.ctl import ctl_of
 from cluster.parameters import AUTO_REGISTRATION, FILE_SIGNATURE, read_bool, read_digest
-from cluster.phonefiles import default_config, phone_config
+from cluster.phonefiles import changed_at, default_config, encryption_recipient, phone_config, phone_stub
 from cluster.trustlists import build_itl
+from services.tftp.encrypting import encrypted_config
 from services.tftp.source import check_name
 from wire.errors import Refusal, WireError
 from wire.signedfile import decode_signed_file, sign_file
@@ -24,20 +25,26 @@ from wire.trustlist import CTL_FILE, ITL_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from base.trace import Trace
     from cluster.definition import Device
     from cluster.endpoints import Endpoints
     from cluster.models import ModelTable
     from cluster.snapshot import ClusterSnapshot, OwnCertificate
+    from services.tftp.source import FileSource
+    from wire.certificates import Certificate
 
 CACHE_LIST = "ConfigFileCacheList.txt"
 MAX_STATIC_SIZE = 256 * 1024 * 1024
 """Bytes of a file in the TFTP directory; firmware images have up to about 150 MB."""
+_LISTS = frozenset(name.lower() for name in (ITL_FILE, CTL_FILE, CACHE_LIST))
 _CACHE_ENTRIES = 20_000
 _NOT_FOUND, _ACCESS_VIOLATION = 1, 2
 _LIST_OF_DEVICE = re.compile(r"(ctl|itl)sep([0-9a-f]{12})\.tlv")
 _CONFIG_OF_DEVICE = re.compile(r"sep([0-9a-f]{12})\.cnf\.xml")
+_ENCRYPTED_OF_DEVICE = re.compile(r"sep([0-9a-f]{12})\.cnf\.xml\.enc\.sgn")
+_OF_DEVICE = re.compile(r"sep([0-9a-f]{12})\.cnf\.xml(?:\.sgn|\.enc\.sgn)?")
 _SIGNED = ".sgn"
 
 
@@ -67,8 +74,12 @@ class PhoneFiles:
         self._signer = signer
         self._models = models
         self._trace = trace
-        self._cache: OrderedDict[str, bytes] = OrderedDict()
+        self._cache: OrderedDict[tuple[str, int], bytes] = OrderedDict()
         self._cached_for: object = None
+
+    def showing(self, certificate: Certificate) -> FileSource:
+        """The files for an HTTPS client that showed this certificate, of a CA that the cluster trusts."""
+        return _Showing(self, certificate)
 
     def read(self, name: str, peer: str, transport: str) -> bytes:  # noqa: ARG002 - every client gets the same
         """The bytes that `name` stands for.
@@ -82,57 +93,104 @@ class PhoneFiles:
         Raises:
             Refusal: with a TFTP error code: 1 not found, 2 access violation.
         """
+        return self.read_for(name, transport, None)
+
+    def read_for(self, name: str, transport: str, shown: Certificate | None) -> bytes:
+        """As `read`, for a client that showed a certificate, or none."""
         check_name(name)
         folded = name.lower()
         if transport == "https" and _CONFIG_OF_DEVICE.fullmatch(folded.removesuffix(_SIGNED)):
             folded = folded.removesuffix(_SIGNED)
         snapshot, endpoints = self._view(), self._endpoints()
+        variant = 0
+        if folded == CACHE_LIST.lower():
+            variant = snapshot.revision
+        elif of_config := _OF_DEVICE.fullmatch(folded):
+            variant = self._variant(snapshot, of_config[1], transport, shown)
         if folded == CACHE_LIST.lower() and transport == "tftp":
             return self._static(name, snapshot)
         of_device = _LIST_OF_DEVICE.fullmatch(folded)
         if of_device:  # the same bytes for every phone of this node, signed and kept once
             self._device(snapshot, of_device[2])
             folded = (ITL_FILE if of_device[1] == "itl" else CTL_FILE).lower()
-        content = (snapshot.configured, snapshot.stamps, snapshot.files, endpoints)
+        content = (snapshot.configured, snapshot.stamps, snapshot.files, snapshot.auto_devices, endpoints)
         if content != self._cached_for:
             self._cache.clear()
             self._cached_for = content
-        data = self._cache.get(folded)
+        data = self._cache.get((folded, variant))
         if data is None:
-            data = self._make(folded, snapshot, endpoints)
+            data = self._make(folded, snapshot, endpoints, whole=variant < 0)
             if data is None:
                 return self._static(name, snapshot)
-            self._cache[folded] = data
+            self._cache[folded, variant] = data
             if len(self._cache) > _CACHE_ENTRIES:
                 self._cache.popitem(last=False)
         return data
 
-    def _make(self, name: str, snapshot: ClusterSnapshot, endpoints: Endpoints) -> bytes | None:
-        """A generated file; None when the name is none of those."""
-        if name == ITL_FILE.lower():
-            return build_itl(snapshot, self._node)
-        if name == CTL_FILE.lower():
-            return self._ctl(snapshot)
-        if name == CACHE_LIST.lower():
-            return self._cache_list(snapshot, endpoints)
+    def _variant(self, snapshot: ClusterSnapshot, mac: str, transport: str, shown: Certificate | None) -> int:
+        """Which of a device's configurations is meant: that of a revision, negative for the whole one over HTTPS.
+
+        A device with an EC LSC cannot decrypt; its encrypted configuration is given to its LSC over HTTPS (R-DL-2).
+        """
+        name = f"SEP{mac.upper()}"
+        device, security = snapshot.devices.get(name), snapshot.security_of(name)
+        if device is None or transport != "https" or not device.encrypted_config or not security.shows_lsc_on_https:
+            return security.revision
+        if shown is None or shown != security.lsc:
+            self._trace.emit("lsc_not_shown", device=name, shown=str(shown.subject) if shown else "")
+            raise Refusal(_ACCESS_VIOLATION, f"{name} has to show its LSC")
+        return -security.revision
+
+    def _make(self, name: str, snapshot: ClusterSnapshot, endpoints: Endpoints, *, whole: bool) -> bytes | None:
+        """A generated file; None when the name is none of those. `whole`: no stub, the client may read it."""
+        if name in _LISTS:
+            return self._list(name, snapshot, endpoints)
+        encrypted = _ENCRYPTED_OF_DEVICE.fullmatch(name)
+        if encrypted:
+            return self._encrypted(snapshot, self._device(snapshot, encrypted[1]), endpoints)
         if name.endswith(_SIGNED):
             plain_name = name.removesuffix(_SIGNED)
             plain = self._plain(plain_name, snapshot, endpoints)
             if plain is None:
                 return None
-            return self._sign(self._canonical(plain_name) + _SIGNED, plain, snapshot)
-        return self._plain(name, snapshot, endpoints)
+            return self._sign(self._canonical(plain_name) + _SIGNED, plain, snapshot, _changed(plain_name, snapshot))
+        return self._plain(name, snapshot, endpoints, whole=whole)
 
-    def _plain(self, name: str, snapshot: ClusterSnapshot, endpoints: Endpoints) -> bytes | None:
+    def _plain(
+        self, name: str, snapshot: ClusterSnapshot, endpoints: Endpoints, *, whole: bool = False
+    ) -> bytes | None:
         config = _CONFIG_OF_DEVICE.fullmatch(name)
         if config:
             device = self._device(snapshot, config[1])
-            return phone_config(snapshot, device, endpoints, self._models.load_of(device.model))
+            load, recipient = self._models.load_of(device.model), encryption_recipient(snapshot, device)
+            if recipient is not None and not whole:
+                return phone_stub(snapshot, device, recipient, endpoints, load)
+            return phone_config(snapshot, device, endpoints, load)
         if name == "xmldefault.cnf.xml":
             if not read_bool(snapshot.parameter(AUTO_REGISTRATION)):
                 raise Refusal(_NOT_FOUND, "auto-registration is off")
             return default_config(snapshot, endpoints, self._models.models)
         return None
+
+    def _list(self, name: str, snapshot: ClusterSnapshot, endpoints: Endpoints) -> bytes:
+        if name == ITL_FILE.lower():
+            return build_itl(snapshot, self._node)
+        return self._ctl(snapshot) if name == CTL_FILE.lower() else self._cache_list(snapshot, endpoints)
+
+    def _encrypted(self, snapshot: ClusterSnapshot, device: Device, endpoints: Endpoints) -> bytes:
+        recipient = encryption_recipient(snapshot, device)
+        if recipient is None:
+            raise Refusal(_NOT_FOUND, f"the configuration of {device.name} is not encrypted")
+        if not recipient.is_rsa:
+            raise Refusal(_NOT_FOUND, f"{device.name} has an EC LSC: it gets its configuration over HTTPS")
+        return encrypted_config(
+            f"{device.name}.cnf.xml.enc{_SIGNED}",
+            phone_config(snapshot, device, endpoints, self._models.load_of(device.model)),
+            recipient,
+            signer=self._signer,
+            digest=read_digest(snapshot.parameter(FILE_SIGNATURE)),
+            timestamp=int(changed_at(snapshot, device).timestamp()),
+        )
 
     def _ctl(self, snapshot: ClusterSnapshot) -> bytes:
         ctl = ctl_of(snapshot, self._node)
@@ -154,13 +212,13 @@ class PhoneFiles:
         config = _CONFIG_OF_DEVICE.fullmatch(name)
         return f"SEP{config[1].upper()}.cnf.xml" if config else "XMLDefault.cnf.xml"
 
-    def _sign(self, name: str, body: bytes, snapshot: ClusterSnapshot) -> bytes:
+    def _sign(self, name: str, body: bytes, snapshot: ClusterSnapshot, changed: datetime | None = None) -> bytes:
         return sign_file(
             name,
             body,
             signer=SigningKey.of(self._signer.certificate, self._signer.private_key),
             digest=read_digest(snapshot.parameter(FILE_SIGNATURE)),
-            timestamp=int(snapshot.configured_at.timestamp()),
+            timestamp=int((changed or snapshot.configured_at).timestamp()),
         )
 
     def _static(self, name: str, snapshot: ClusterSnapshot) -> bytes:
@@ -198,6 +256,23 @@ class PhoneFiles:
         ctl = ctl_of(snapshot, self._node)
         lists = [f"{CTL_FILE}\t{len(ctl)}\n"] if ctl is not None else []
         return "".join([*lists, f"{ITL_FILE}\t{len(build_itl(snapshot, self._node))}\n", *lines]).encode()
+
+
+class _Showing:
+    """A `FileSource` for one client."""
+
+    def __init__(self, files: PhoneFiles, certificate: Certificate) -> None:
+        self._files, self._certificate = files, certificate
+
+    def read(self, name: str, peer: str, transport: str) -> bytes:  # noqa: ARG002 - see `PhoneFiles.read`
+        return self._files.read_for(name, transport, self._certificate)
+
+
+def _changed(name: str, snapshot: ClusterSnapshot) -> datetime | None:
+    """When a device's configuration last changed; None for another name."""
+    config = _CONFIG_OF_DEVICE.fullmatch(name)
+    device = snapshot.devices.get(f"SEP{config[1].upper()}") if config else None
+    return changed_at(snapshot, device) if device else None
 
 
 def _find(root: Path, name: str) -> Path | None:

@@ -9,9 +9,12 @@ from urllib.parse import unquote_to_bytes, urlsplit
 from aiohttp import web
 
 from services.tftp.source import check_name
-from wire.errors import Refusal, UcmsimError
+from wire.certificates import Certificate
+from wire.errors import Refusal, UcmsimError, WireError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from base.trace import Trace
     from services.tftp.source import FileSource
 
@@ -27,10 +30,18 @@ class FileHandler:
     Args:
         source: the node's files.
         transport: ``http`` or ``https``, passed on to the source.
+        showing: gives the files for a client that shows a certificate; the same as for everybody when None.
     """
 
-    def __init__(self, source: FileSource, transport: str, trace: Trace) -> None:
+    def __init__(
+        self,
+        source: FileSource,
+        transport: str,
+        trace: Trace,
+        showing: Callable[[Certificate], FileSource] | None = None,
+    ) -> None:
         self._source = source
+        self._showing = showing
         self._transport = transport
         self._trace = trace
 
@@ -45,7 +56,7 @@ class FileHandler:
             return _response(400, b"")
         try:
             check_name(name)
-            data = self._source.read(name, peer, self._transport)
+            data = self._source_for(request).read(name, peer, self._transport)
         except UcmsimError as error:
             code = error.code if isinstance(error, Refusal) else 0
             status = _STATUS_OF_TFTP_CODE.get(code, 500)
@@ -55,8 +66,13 @@ class FileHandler:
             return _response(status, b"")
         tls = request.transport.get_extra_info("cipher") if request.transport else None
         suite = {"tls": f"{tls[1]} {tls[0]}"} if tls else {}
-        self._trace.emit("file_sent", peer=peer, file=name, bytes=len(data), **suite)
+        step = "file_sent" if request.method == "GET" else "file_size_told"
+        self._trace.emit(step, peer=peer, file=name, bytes=len(data), **suite)
         return await self._send(request, data) if len(data) > _CHUNK else _response(200, data)
+
+    def _source_for(self, request: web.Request) -> FileSource:
+        shown = _shown(request) if self._showing is not None else None
+        return self._showing(shown) if self._showing is not None and shown is not None else self._source
 
     @staticmethod
     async def _send(request: web.Request, data: bytes) -> web.StreamResponse:
@@ -67,6 +83,16 @@ class FileHandler:
             for start in range(0, len(data), _CHUNK):
                 await response.write(data[start : start + _CHUNK])
         return response
+
+
+def _shown(request: web.Request) -> Certificate | None:
+    """The client's certificate; the handshake has seen to its CA."""
+    connection = request.transport.get_extra_info("ssl_object") if request.transport else None
+    der = connection.getpeercert(binary_form=True) if connection is not None else None
+    try:
+        return Certificate.from_der(der) if der else None
+    except WireError:
+        return None
 
 
 def _file_name(target: str) -> str:

@@ -9,6 +9,7 @@ from cluster.purposes import Purpose
 from services.composite import CompositeService
 from services.http import HttpLimits, HttpListener
 from services.identities import https_context
+from services.tftp.clientcertificates import ClientCertificates
 from services.tftp.files import PhoneFiles
 from services.tftp.http import FileHandler
 from services.tftp.udp import TftpDaemon, TftpLimits
@@ -74,12 +75,19 @@ class CiscoTftp(CompositeService):
         signer = snapshot.require(self._node, Purpose.CALLMANAGER)
         files = PhoneFiles(self._node, self._view, self._endpoints, signer, self._models, self._trace)
         plain = FileHandler(files, "http", self._trace)
-        secure = FileHandler(files, "https", self._trace)
+        secure = FileHandler(files, "https", self._trace, files.showing)
 
         def https(protocol: str, port: int, *purposes: Purpose) -> HttpListener:
             context = https_context(snapshot, self._node, *purposes)
             return HttpListener(
-                protocol, self._host, port, secure, trace=self._trace, context=context, limits=options.http_limits
+                protocol,
+                self._host,
+                port,
+                secure,
+                trace=self._trace,
+                context=context,
+                limits=options.http_limits,
+                before_handshake=ClientCertificates(context, self._view).refresh,
             )
 
         return [

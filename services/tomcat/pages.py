@@ -95,7 +95,7 @@ class PhonePages:
         first = int(start) if start.isdecimal() and len(start) < 8 else 0
         found = [
             (line.label or device.description or device.name, line.number)
-            for device in self._view().definition.devices
+            for device in self._view().devices.values()
             for line in device.lines
             if name in (line.label or device.description).lower() and line.number.startswith(number)
         ]

@@ -22,6 +22,7 @@ from phone_sim.boot import (
     KeepOld,
     Part,
     Row,
+    RunCapf,
     Situation,
     State,
     Transport,
@@ -256,7 +257,7 @@ def test_every_state_knows_what_to_do_in_every_situation() -> None:
 
 
 def asks_for_something(row: Row) -> int:
-    return sum(isinstance(effect, Fetch | Judge | AskTvs) for effect in row.effects)
+    return sum(isinstance(effect, Fetch | Judge | AskTvs | RunCapf) for effect in row.effects)
 
 
 def test_every_row_brings_exactly_one_next_event_or_ends_the_boot() -> None:

@@ -193,7 +193,7 @@ async def test_paste_that_is_no_certificate_is_refused(store: ClusterStore, past
 
 async def test_paste_over_the_limit_ends_the_session_so_that_its_rest_is_no_command(store: ClusterStore) -> None:
     desk, before = Desk(store), store.snapshot
-    lines = ["-----BEGIN CERTIFICATE-----", *["A" * 64] * (262_144 // 65)]
+    lines = ["-----BEGIN CERTIFICATE-----", *["A" * 64] * (262_144 // 65 + 1)]
     shown = await desk("set cert import trust tomcat", *lines)
     assert "what was pasted is over the limit of 262144 characters" in shown
     assert desk.context.ended

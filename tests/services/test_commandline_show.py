@@ -138,6 +138,10 @@ async def test_shown_certificate_is_the_nodes_own_and_its_validity_is_seen(store
         ("show cert own tomcat/TVS.pem", "there is no certificate 'tomcat/TVS.pem'"),
         ("show cert trust CallManager-trust/nobody.pem", "there is no trust certificate"),
         ("show cert trust nowhere/alpha-pub.pem", "there is no trust certificate"),
+        ("show cert trust CallManager-trust/", "there is no trust certificate"),
+        ("show cert trust CallManager-trust", "there is no trust certificate"),
+        ("show cert trust CallManager-trust/00000000", "there is no trust certificate"),
+        (f"show cert trust CallManager-trust/{'0' * 65}", "there is no trust certificate"),
         ("show csr own tomcat/tomcat.csr", "there is no signing request 'tomcat/tomcat.csr'"),
         ("file view tftp ITLFile.tlv", "ITLFile.tlv is no text"),
         ("file view tftp nothing.xml", "there is no file nothing.xml on alpha-pub"),
@@ -151,6 +155,13 @@ async def test_what_is_not_there_is_refused_with_the_reason(store: ClusterStore,
     shown = await desk(line)
     assert shown.startswith(f"{Ours.FAILED}\n{reason}")
     assert desk.outcome is Outcome.REFUSED
+
+
+@pytest.mark.parametrize("digits", [8, 9, 63, 64])
+async def test_trusted_certificate_can_be_named_by_digits_of_its_sha256(store: ClusterStore, digits: int) -> None:
+    own = store.snapshot.require(SUB, Purpose.CALLMANAGER).certificate
+    shown = await Desk(store)(f"show cert trust CallManager-trust/{own.sha256.hex()[:digits].upper()}")
+    assert Certificate.from_pem(shown[shown.index("-----BEGIN") :].encode()) == own
 
 
 async def test_text_in_a_certificate_cannot_write_on_the_terminal(store: ClusterStore, authority: OpensslCa) -> None:

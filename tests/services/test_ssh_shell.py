@@ -1,4 +1,4 @@
-"""The command line over real SSH: what goes over the wire with a terminal and without, and what clients may do to it."""
+"""The command line over real SSH: what goes over the wire with a terminal and without, and what clients may do."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from string import hexdigits
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import select
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from services.commandline.context import CommandContext
 
-_FEWEST_DIGITS = 8
+_FEWEST_DIGITS, _DIGITS = 8, 64
 
 
 class TrustRow(NamedTuple):
@@ -54,20 +55,20 @@ async def trust_certificate(context: CommandContext, name: str) -> Certificate:
     """
     store, _, file = name.partition("/")
     bare = file.removesuffix(".pem").removesuffix(".der")
-    table = schema.trust_certificate
-    query = select(table.c.common_name, table.c.sha256, table.c.der).where(table.c.store == store)
-
-    async def read(connection: AsyncConnection) -> list[bytes]:
-        rows = await connection.execute(query)
-        return [row.der for row in rows if row.common_name == bare or _begins(bytes(row.sha256), bare)]
-
-    found = await context.store.look(read)
-    if not bare or not found:
+    found = await context.store.look(lambda connection: _found(connection, store, bare)) if bare else []
+    if not found:
         raise Refusal(404, f"there is no trust certificate {name!r}; 'show cert list trust' shows them")
     if len(found) > 1:
-        raise Refusal(409, f"{len(found)} certificates are called {name!r}; give {store}/ and digits of a SHA-256")
+        raise Refusal(409, f"several certificates are called {name!r}; give {store}/ and digits of a SHA-256")
     return Certificate.from_der(found[0])
 
 
-def _begins(sha256: bytes, digits: str) -> bool:
-    return len(digits) >= _FEWEST_DIGITS and sha256.hex().startswith(digits.lower())
+async def _found(connection: AsyncConnection, store: str, name: str) -> list[bytes]:
+    """Two at most: by common name, else by the first digits of the SHA-256; the keys of the table serve both."""
+    table = schema.trust_certificate
+    query = select(table.c.der).where(table.c.store == store).limit(2)
+    rows = list(await connection.execute(query.where(table.c.common_name == name)))
+    if not rows and _FEWEST_DIGITS <= len(name) <= _DIGITS and set(name) <= set(hexdigits):
+        first, last = (bytes.fromhex(name.ljust(_DIGITS, digit)) for digit in "0f")
+        rows = list(await connection.execute(query.where(table.c.sha256.between(first, last))))
+    return [bytes(row.der) for row in rows]
