@@ -7,6 +7,8 @@ contexts verify nothing here.
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import os
 import ssl
 from typing import TYPE_CHECKING
@@ -15,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import SignatureAlgorithmOID
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from base.identity import Identity
     from wire.certificates import Certificate
@@ -54,6 +56,34 @@ def server_context(
     for identity in identities:
         _load(context, identity)
     return context
+
+
+def ask_for_certificate(context: ssl.SSLContext, authorities: Sequence[Certificate]) -> None:
+    """Lets a server ask its clients for a certificate; one without is served, one of an unknown CA is not.
+
+    Authorities are trusted for clients whatever their certificates say: UCM's CAPF certificate has the extended key
+    usage of a server only, and OpenSSL would refuse the LSCs that it signed. They need not be self-signed. Those that
+    were given before stay.
+
+    Args:
+        context: of a server.
+        authorities: CAs of client certificates.
+    """
+    pem = "".join(_trusted_pem(authority) for authority in authorities).encode("ascii")
+    if pem:
+        with _memory_file("authorities", pem) as path:
+            context.load_verify_locations(path)
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    context.verify_mode = ssl.CERT_OPTIONAL
+
+
+_TRUSTED_FOR_CLIENTS = bytes.fromhex("300c300a06082b06010505070302")
+"""What OpenSSL appends to a certificate that is trusted for client authentication: a list of that one purpose."""
+
+
+def _trusted_pem(certificate: Certificate) -> str:
+    body = base64.encodebytes(certificate.der + _TRUSTED_FOR_CLIENTS).decode("ascii")
+    return f"-----BEGIN TRUSTED CERTIFICATE-----\n{body}-----END TRUSTED CERTIFICATE-----\n"
 
 
 def client_context(
@@ -101,8 +131,15 @@ def _load(context: ssl.SSLContext, identity: Identity) -> None:
     pem = identity.private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     for certificate in (identity.certificate, *identity.chain):
         pem += certificate.pem.encode("ascii")
-    descriptor = os.memfd_create("identity", os.MFD_CLOEXEC)
+    with _memory_file("identity", pem) as path:
+        context.load_cert_chain(path)
+
+
+@contextlib.contextmanager
+def _memory_file(name: str, data: bytes) -> Iterator[str]:
+    """A file that exists in memory alone; what is yielded is a path to it."""
+    descriptor = os.memfd_create(name, os.MFD_CLOEXEC)
     with os.fdopen(descriptor, "wb") as memory:
-        memory.write(pem)
+        memory.write(data)
         memory.flush()
-        context.load_cert_chain(f"/proc/self/fd/{descriptor}")
+        yield f"/proc/self/fd/{descriptor}"

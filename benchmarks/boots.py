@@ -1,7 +1,7 @@
 """Whole boots of the simulated phone against a running cluster, and where the processor time goes.
 
-A boot: CTL, ITL and configuration are asked for and judged, then the directory key is pressed: the application server is
-judged over HTTPS, with TVS's help unless its answer is remembered. Cluster and phones are a process each, on a core each.
+A boot: CTL, ITL and configuration are fetched and judged; then the directory key is pressed, and the application server
+judged over HTTPS, with TVS's help unless its answer is remembered. Cluster and phones are one process each, on a core.
 """
 
 from __future__ import annotations
@@ -13,12 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.boots_cluster import EC, RSA
 from benchmarks.boots_phones import ASKING, AT_ONCE, FIRST, LATER, MODEL, Tally, mac
 from benchmarks.machine import measured, separate_cores
-from benchmarks.native import CHECKING, TLS
+from benchmarks.native import CHECKING, SIGNATURES, TLS
 from benchmarks.results import Cell, Section, Verdict, progress
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from benchmarks.machine import Measured
 
 KINDS = {
@@ -41,78 +44,112 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class _Round:
-    boots: int
-    cluster_cpu_s: float
-    phones: Tally
-    cluster_native: dict[str, float]
+    """What a number of boots of one kind took; times are of one boot, seconds.
+
+    Attributes:
+        per_s: boots, by the clock.
+        failed: boots.
+        cluster_s: processor time.
+        phone_s: processor time.
+        cluster_tls_s: of it inside TLS.
+        phone_tls_s: likewise.
+        rsa: operations of the cluster with an RSA key: handshakes and signed files.
+        ec: likewise with an EC key.
+        checking_s: of the phone's time, checking signatures of files.
+    """
+
+    per_s: float
+    failed: int
+    cluster_s: float
+    phone_s: float
+    cluster_tls_s: float
+    phone_tls_s: float
+    rsa: float
+    ec: float
+    checking_s: float
 
 
 class _Bench:
     """The two processes."""
 
-    def __init__(self, cluster: Measured, phones: Measured) -> None:
+    def __init__(self, cluster: Measured, phones: Measured, count: int) -> None:
         self._cluster = cluster
         self._phones = phones
+        self._count = count
+        self._costs: list[dict[str, float | None]] = []
 
-    def boot(self, kind: str, first: int, count: int, *, profiled: bool = False) -> _Round:
-        if profiled:
-            self._cluster.ask("profile")
+    def round(self, number: int) -> dict[str, _Round]:
+        """Boots phones that were not used before, and other ones under the profiler."""
+        first = 2 * number * self._count
+        plain = {kind: self._boot(kind, first) for kind in KINDS}
+        found = {kind: self._profiled(kind, first + self._count, *plain[kind]) for kind in KINDS}
+        self._costs.append(self._cluster.ask("costs"))
+        return found
+
+    def cost_s(self, kind: str) -> float | None:
+        """Of one signature: the median of all rounds so far."""
+        costs = [cost for item in self._costs if (cost := item[kind]) is not None]
+        return statistics.median(costs) if costs else None
+
+    def _boot(self, kind: str, first: int) -> tuple[Tally, float]:
         before_s = self._cluster.cpu.seconds()
-        tally = Tally(**self._phones.ask(f"{kind} {first} {count} {int(profiled)}"))
-        cpu_s = self._cluster.cpu.seconds() - before_s
-        return _Round(count, cpu_s, tally, self._cluster.ask("stop") if profiled else {})
+        tally = Tally(**self._phones.ask(f"{kind} {first} {self._count} 0"))
+        return tally, self._cluster.cpu.seconds() - before_s
 
-    def costs(self) -> dict[str, float]:
-        return self._cluster.ask("costs")
+    def _profiled(self, kind: str, first: int, plain: Tally, cluster_s: float) -> _Round:
+        self._cluster.ask("profile")
+        tally = Tally(**self._phones.ask(f"{kind} {first} {self._count} 1"))
+        cluster = self._cluster.ask("stop")
+        return _Round(
+            per_s=self._count / plain.seconds,
+            failed=plain.failed + tally.failed,
+            cluster_s=cluster_s / self._count,
+            phone_s=plain.cpu_s / self._count,
+            cluster_tls_s=cluster[TLS] / self._count,
+            phone_tls_s=tally.native[TLS] / self._count,
+            rsa=(tally.rsa + cluster[SIGNATURES]) / self._count,
+            ec=tally.ec / self._count,
+            checking_s=tally.native[CHECKING] / self._count,
+        )
 
 
 def measure(quick: bool) -> Section:  # noqa: FBT001 - all benchmarks are called like this
     """Boots new phones in each round, and boots them again."""
-    rounds, count = (2, 40) if quick else (7, 160)
-    plain: dict[str, list[_Round]] = {kind: [] for kind in KINDS}
+    rounds, count = (2, 40) if quick else (7, 120)
+    found: list[dict[str, _Round]] = []
     with tempfile.TemporaryDirectory() as name, separate_cores() as cores:
-        folder = Path(name)
-        note = cores.note()
-        config = _configuration(folder, (rounds + 2) * count)
+        folder, note = Path(name), cores.note()
+        config = _configuration(folder, 2 * (rounds + 1) * count)
         with (
             measured(cores.server, "boots_cluster", str(config), str(folder / "state")) as cluster,
             measured(cores.load, "boots_phones", json.dumps(cluster.said)) as phones,
         ):
-            bench = _Bench(cluster, phones)
-            for kind in KINDS:
-                bench.boot(kind, 0, count)
-            for number in range(rounds):
-                progress(f"  round {number + 1} of {rounds}")
-                for kind in KINDS:
-                    plain[kind].append(bench.boot(kind, (number + 1) * count, count))
-            progress("  with profiler")
-            profiled = {kind: bench.boot(kind, (rounds + 1) * count, count, profiled=True) for kind in KINDS}
-            costs = bench.costs()
-    failed = sum(item.phones.failed for items in plain.values() for item in items)
+            bench = _Bench(cluster, phones, count)
+            bench.round(0)  # for warming up
+            for number in range(1, rounds + 1):
+                progress(f"  round {number} of {rounds}")
+                found.append(bench.round(number))
+            costs = {kind: bench.cost_s(kind) for kind in (RSA, EC)}
+    failed = sum(item.failed for kinds in found for item in kinds.values())
     return Section(
         title=f"Whole boots of a {MODEL}, with the directory key",
         columns=COLUMNS,
-        rows=tuple(_row(KINDS[kind], plain[kind], profiled[kind], costs) for kind in KINDS),
+        rows=tuple(_row(text, [kinds[kind] for kinds in found], costs) for kind, text in KINDS.items()),
         notes=(
             f"Medians of {rounds} rounds of {count} phones each, {AT_ONCE} at a time. Flash is memory: no disk waits.",
-            "One process and one core for the cluster (two nodes, release 12.5), another for all phones.",
-            "“In TLS” and “checking signatures”: seconds inside calls into OpenSSL, seen by a profiler in a further"
-            " round, as a share of the CPU time without profiler.",
-            "“With private keys”: handshakes and signed files, counted, times what one signature costs here:"
-            f" {costs['rsa_s'] * 1_000:.2f} ms RSA-2048, {costs['ec_s'] * 1_000:.2f} ms P-384."
-            " Those of handshakes are in TLS, too.",
+            "One process and one core for the cluster (two nodes, release 12.5), one of each for all phones.",
+            _METHOD,
+            _keys_note(costs),
             note,
         ),
         verdicts=(Verdict("Not one boot failed, and none refused anything", f"{failed} failed", failed == 0),),
     )
 
 
-def _configuration(folder: Path, phones: int) -> Path:
-    path = folder / "lab.yaml"
-    devices = "".join(f"      - {{mac: '{mac(number)}', model: {MODEL}}}\n" for number in range(phones))
-    path.write_text(_CLUSTER + devices, "utf-8")
-    return path
-
+_METHOD = (
+    "“In TLS” and “checking signatures”: seconds inside OpenSSL, seen by a profiler in as many further boots, as a"
+    " share of the CPU time without profiler. Making TLS contexts counts as TLS."
+)
 
 _CLUSTER = """
 clusters:
@@ -126,23 +163,40 @@ clusters:
 """
 
 
-def _row(name: str, plain: list[_Round], profiled: _Round, costs: dict[str, float]) -> tuple[Cell, ...]:
-    cluster_s = statistics.median(item.cluster_cpu_s / item.boots for item in plain)
-    phone_s = statistics.median(item.phones.cpu_s / item.boots for item in plain)
-    signatures = profiled.cluster_native["signatures"]
-    keys_s = (profiled.phones.rsa + signatures) * costs["rsa_s"] + profiled.phones.ec * costs["ec_s"]
+def _configuration(folder: Path, phones: int) -> Path:
+    path = folder / "lab.yaml"
+    devices = "".join(f"      - {{mac: '{mac(number)}', model: {MODEL}}}\n" for number in range(phones))
+    path.write_text(_CLUSTER + devices, "utf-8")
+    return path
 
-    def share(seconds: float, of_s: float) -> str:
-        return f"{seconds / profiled.boots / of_s:.0%}"
 
+def _keys_note(costs: dict[str, float | None]) -> str:
+    rsa_s, ec_s = costs[RSA], costs[EC]
+    if rsa_s is None or ec_s is None:
+        return "“With private keys” was not measured: Python's OpenSSL cannot be called here."
+    return (
+        "“With private keys”: handshakes and signed files, counted, times what a signature costs:"
+        f" {rsa_s * 1_000:.2f} ms RSA-2048, {ec_s * 1_000:.2f} ms P-384. Those of handshakes are in TLS, too."
+    )
+
+
+def _row(name: str, rounds: list[_Round], costs: dict[str, float | None]) -> tuple[Cell, ...]:
+    rsa_s, ec_s = costs[RSA], costs[EC]
+
+    def median(what: Callable[[_Round], float]) -> float:
+        return statistics.median(what(item) for item in rounds)
+
+    keys = None
+    if rsa_s is not None and ec_s is not None:
+        keys = f"{median(lambda item: (item.rsa * rsa_s + item.ec * ec_s) / item.cluster_s):.0%}"
     return (
         name,
-        statistics.median(item.boots / item.phones.seconds for item in plain),
-        cluster_s * 1_000,
-        share(profiled.cluster_native[TLS], cluster_s),
-        share(keys_s, cluster_s),
-        phone_s * 1_000,
-        share(profiled.phones.native[TLS], phone_s),
-        share(profiled.phones.native[CHECKING], phone_s),
-        sum(item.phones.failed for item in plain),
+        median(lambda item: item.per_s),
+        median(lambda item: item.cluster_s) * 1_000,
+        f"{median(lambda item: item.cluster_tls_s / item.cluster_s):.0%}",
+        keys,
+        median(lambda item: item.phone_s) * 1_000,
+        f"{median(lambda item: item.phone_tls_s / item.phone_s):.0%}",
+        f"{median(lambda item: item.checking_s / item.phone_s):.0%}",
+        sum(item.failed for item in rounds),
     )

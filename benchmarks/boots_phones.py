@@ -1,7 +1,7 @@
 """The phones of the boots benchmark, all in one process: PORTS, as JSON.
 
-A command is ``KIND FIRST COUNT PROFILED``: phones number FIRST and up boot and press the directory key, some at a time.
-``first``: new phones. ``later``: they were switched off, and remember what TVS said. ``asking``: they have forgotten it.
+A command is ``KIND FIRST COUNT PROFILED``: phones FIRST and up boot and press the directory key, some at a time.
+``first``: new phones. ``later``: they were switched off, and remember what TVS said. ``asking``: they forgot that.
 """
 
 from __future__ import annotations

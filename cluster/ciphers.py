@@ -1,7 +1,8 @@
 """The "TLS Ciphers" enterprise parameter: what each choice offers, in order (R-ECC-1).
 
 The order counts where UCM is the client; as a server it follows the client's. The labels are those of the guides, whose
-spacing is irregular; blanks are therefore not compared.
+spacing is irregular; blanks are therefore not compared. That there are choices of ECDSA alone, which refuse every
+device without it (R-ECC-3), is known; their labels were not found and are ours.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ TLS_CIPHER_CHOICES: dict[str, tuple[str, ...]] = {
     "Medium-AES-256 AES-128 Only: ECDSA Preferred": (_EC_256, _RSA_256, _EC_128, _RSA_128),
     DEFAULT: (_RSA_256, _EC_256, _RSA_128, _EC_128, _RSA_CBC),
     "All Ciphers ECDSA Preferred": (_EC_256, _RSA_256, _EC_128, _RSA_128, _RSA_CBC),
+    "Medium-AES-256 AES-128 Only: ECDSA Only": (_EC_256, _EC_128),
+    "Strongest-AES-256 SHA-384 Only: ECDSA Only": (_EC_256,),
 }
 """Label -> OpenSSL's names of its suites, in order."""
 

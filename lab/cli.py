@@ -18,7 +18,7 @@ from typing import Annotated
 
 import typer
 
-from lab.commands import admin, cert, demo, file, parameter, phone, phones, sftp, tvs, up
+from lab.commands import admin, capf, cert, demo, file, parameter, phone, phones, sftp, tvs, up
 from lab.console import one_line, write_what_cannot_be_encoded_as_escapes
 from wire.errors import ConfigError, OperatorError, UcmsimError
 
@@ -46,6 +46,7 @@ app.add_typer(phones.app, name="phones")
 app.add_typer(file.app, name="file")
 app.add_typer(tvs.app, name="tvs")
 app.add_typer(cert.app, name="cert")
+app.add_typer(capf.app, name="capf")
 app.add_typer(parameter.app, name="parameter")
 
 

@@ -17,6 +17,7 @@ from cluster.claims import NodeClaim
 from cluster.servicestatus import forget_observed
 from cluster.store import ClusterStore
 from cluster.trustlists import size_warning
+from lab.manufacturing import ManufacturingCa, trust_manufacturer
 from lab.neighbours import Neighbours, ports_file
 from services.node import EndpointBook, Node
 from services.tftp.service import TftpOptions
@@ -132,6 +133,9 @@ class Laboratory:
         if not store.installed:
             self._say(f"installing cluster {definition.name}: making its certificates")
         await store.install(definition)
+        manufacturer = ManufacturingCa.existing(self.state)
+        if manufacturer is not None:
+            await trust_manufacturer(store, manufacturer)
         store.watch()
         for node_definition in chosen:
             self._say(f"starting {node_definition.name}")

@@ -72,7 +72,17 @@ class Caller:
         )
 
 
-def register(caller: Caller, *, cseq: int, branch: str, now: datetime, last: str, load: str, expires_s: int) -> Request:
+def register(
+    caller: Caller,
+    *,
+    cseq: int,
+    branch: str,
+    now: datetime,
+    last: str,
+    load: str,
+    inactive_load: str = "",
+    expires_s: int,
+) -> Request:
     """A REGISTER.
 
     Args:
@@ -82,10 +92,12 @@ def register(caller: Caller, *, cseq: int, branch: str, now: datetime, last: str
         now: the phone's time.
         last: why the phone restarted, such as ``initialized`` or ``reset-restart``.
         load: running firmware.
+        inactive_load: the other one in its memory; empty when there is none.
         expires_s: `REQUESTED_S`, or 0 to unregister.
     """
     address = f"<sip:{caller.line}@{caller.server}>"
-    alarm = f"cisco-alarm:{_ALARM_OF[last]} Name={caller.device} ActiveLoad={load} InactiveLoad= Last={last}"
+    loads = f"ActiveLoad={_loads(load)} InactiveLoad={_loads(inactive_load)}"
+    alarm = f"cisco-alarm:{_ALARM_OF[last]} Name={caller.device} {loads} Last={last}"
     headers = (
         ("Via", _via(caller, branch)),
         ("From", f"{address};tag={caller.tag}"),
@@ -159,6 +171,10 @@ def call_id(mac: str, counter: int, first: str, second: str, host: str) -> str:
         host: the phone's address.
     """
     return f"{mac[:8]}-{mac[8:]}{counter & 0xFFFF:04x}-{first}-{second}@{host}"
+
+
+def _loads(load: str) -> str:
+    return load if not load or load.endswith(".loads") else f"{load}.loads"
 
 
 def _via(caller: Caller, branch: str) -> str:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("ucmsim.http")
 
 _CLEANUP_S = 1.0
+_HALF_CLOSED_S = 1.0
+"""How long a client that closed its half without asking anything is kept: its request may just be coming in."""
 _BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nContent-length: 0\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n"
 
 
@@ -61,6 +63,7 @@ class _Guard(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._open_requests = 0
         self._answer_until = 0.0
+        self._half_closed = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - a stream server makes no other
@@ -75,7 +78,14 @@ class _Guard(asyncio.Protocol):
         self.inner.data_received(data)
 
     def eof_received(self) -> bool | None:
-        return self.inner.eof_received()
+        """A client that has said all it has to say may still be waiting for its answer."""
+        self.inner.eof_received()
+        if self._transport is None or self._transport.get_extra_info("sslcontext") is not None:
+            return None  # TLS knows no half of a connection
+        self._half_closed = True
+        if not self._open_requests:
+            self._arm()
+        return True
 
     def pause_writing(self) -> None:
         self.inner.pause_writing()
@@ -109,7 +119,9 @@ class _Guard(asyncio.Protocol):
 
     def _arm(self) -> None:
         self._disarm()
-        self._timer = asyncio.get_running_loop().call_later(self._listener.limits.idle_s, self._overdue)
+        idle_s = self._listener.limits.idle_s
+        delay_s = min(idle_s, _HALF_CLOSED_S) if self._half_closed else idle_s
+        self._timer = asyncio.get_running_loop().call_later(delay_s, self._overdue)
 
     def _disarm(self) -> None:
         if self._timer is not None:
@@ -122,8 +134,9 @@ class _Guard(asyncio.Protocol):
         if self._transport.get_write_buffer_size() and asyncio.get_running_loop().time() < self._answer_until:
             self._arm()  # the end of an answer is still on its way to a slow reader
             return
-        peer = self._transport.get_extra_info("peername") or ("",)
-        self._listener.trace.emit("connection_timed_out", peer=str(peer[0]))
+        if not self._half_closed:
+            peer = self._transport.get_extra_info("peername") or ("",)
+            self._listener.trace.emit("connection_timed_out", peer=str(peer[0]))
         self.abort()
 
 

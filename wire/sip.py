@@ -255,8 +255,8 @@ class Framer:
 
     @property
     def waiting(self) -> int:
-        """Bytes of an unfinished message."""
-        return len(self._buffer)
+        """Bytes of an unfinished message; half an empty line is none yet."""
+        return 0 if self._buffer == b"\r" else len(self._buffer)
 
     def feed(self, data: bytes) -> Iterator[Message]:
         """Takes bytes; the messages that are complete now come one by one.

@@ -123,9 +123,12 @@ def _rows(snapshot: ClusterSnapshot) -> list[dict[str, object]]:
         _row("own", own.node, own.purpose.value, own.certificate)
         for own in sorted(snapshot.own.values(), key=lambda item: (item.node, item.purpose.value))
     ]
-    for entry in snapshot.trusted.values():
-        rows += [_row("trust", store, "", Certificate.from_der(entry.der)) for store in sorted(entry.stores)]
-    return rows
+    trusted = [
+        _row("trust", store, "", Certificate.from_der(entry.der))
+        for entry in snapshot.trusted.values()
+        for store in entry.stores
+    ]
+    return rows + sorted(trusted, key=lambda row: (row["where"], row["subject"], row["sha256"]))
 
 
 def _row(kind: str, where: str, name: str, certificate: Certificate) -> dict[str, object]:

@@ -8,8 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lab.console import err, out, print_json
-from lab.options import JsonOption, LanguageOption, TraceOption, host_and_port, open_trace
+from lab.console import err, out, print_json, say
+from lab.options import (
+    DEFAULT_STATE,
+    JsonOption,
+    LanguageOption,
+    StateOption,
+    TraceOption,
+    host_and_port,
+    open_trace,
+)
 from wire.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -53,6 +61,9 @@ def boot(
     https_port: Annotated[
         int | None, typer.Option("--https-port", help="HTTPS port of the servers.", min=1, max=65_535)
     ] = None,
+    auth_string: Annotated[
+        str | None, typer.Option("--auth-string", help="Authentication string that somebody types for CAPF.")
+    ] = None,
     trace: TraceOption = None,
     language: LanguageOption = "en",
     *,
@@ -65,7 +76,7 @@ def boot(
     from lab.reports import print_boot
 
     with open_trace(trace) as events:
-        phone = _phone(mac, model, _servers(tftp, http_port, https_port), flash, events)
+        phone = _phone(mac, model, _servers(tftp, http_port, https_port), flash, events, auth_string)
         report = asyncio.run(phone.boot())
     if as_json:
         print_json(report.as_json())
@@ -91,6 +102,37 @@ def run(
     with open_trace(trace) as events:
         phone = _phone(mac, model, _servers(tftp, http_port, https_port), flash, events)
         asyncio.run(show_life(phone, out, language))
+
+
+@app.command("manufacture")
+def manufacture(
+    mac: MacOption,
+    flash: FolderOption,
+    model: ModelOption = "8865",
+    state: StateOption = DEFAULT_STATE,
+) -> None:
+    """Make a factory-new phone with a manufacturer installed certificate (MIC), which the clusters of STATE trust.
+
+    The CA that signs it is made with the first phone and lies in the state folder.
+    """
+    from base.trace import Trace
+    from lab.laboratory import installed_clusters
+    from lab.manufacturing import ManufacturingCa, trust_manufacturer
+    from lab.stores import opened_store
+    from phone_sim.servers import TftpServer
+
+    async def trust(authority: ManufacturingCa) -> None:
+        for cluster in clusters:
+            async with opened_store(state, cluster) as store:
+                await trust_manufacturer(store, authority)
+
+    clusters = installed_clusters(state)
+    phone = _phone(mac, model, [TftpServer("0.0.0.0")], flash, Trace())  # noqa: S104 - nobody is asked
+    authority = ManufacturingCa.of(state)
+    asyncio.run(trust(authority))
+    mic = authority.mic(phone.mac, phone.model.name)
+    phone.install_mic(mic)
+    say(f"{phone.name} has a MIC: {mic.certificate.subject}, of {authority.identity.certificate.subject}")
 
 
 @app.command("directory")
@@ -152,7 +194,14 @@ def _servers(tftp: list[str], http_port: int | None, https_port: int | None) -> 
     return servers
 
 
-def _phone(mac: str, model_name: str, servers: list[TftpServer], folder: Path | None, trace: Trace) -> Phone:
+def _phone(
+    mac: str,
+    model_name: str,
+    servers: list[TftpServer],
+    folder: Path | None,
+    trace: Trace,
+    auth_string: str | None = None,
+) -> Phone:
     from phone_sim.flash import DirectoryFlash, MemoryFlash, Owner
     from phone_sim.models import model
     from phone_sim.phone import Phone, normal_mac
@@ -162,7 +211,7 @@ def _phone(mac: str, model_name: str, servers: list[TftpServer], folder: Path | 
     except OperatorError as error:
         raise typer.BadParameter(str(error)) from error
     flash: Flash = MemoryFlash() if folder is None else DirectoryFlash.create(folder, Owner(address, chosen.name))
-    return Phone(address, chosen, servers, flash, trace=trace)
+    return Phone(address, chosen, servers, flash, trace=trace, auth_string=auth_string)
 
 
 def _phone_of(folder: Path, trace: Trace) -> Phone:

@@ -72,13 +72,16 @@ async def get(
         async with asyncio.timeout(limits.transfer_s):
             writer.write(_request(host, port, path))
             await writer.drain()
-            head, status = await _read_head(reader, where)
+            head = await _read_head(reader, where)
+            parsed = _parse(head, where)
             answered = True
-            if status == http.client.NOT_FOUND:
+            if parsed.status == http.client.NOT_FOUND:
                 raise FileNotFoundOnServer(f"{where} has no {path}")
-            if status != http.client.OK:
-                raise TransferFailed(f"{where} answered {status} for {path}")
-            return await _read_body(reader, head, where, limits.max_size)
+            if parsed.status != http.client.OK:
+                raise TransferFailed(f"{where} answered {parsed.status} for {path}")
+            if parsed.length is not None:
+                return await _read_announced(reader, parsed.length, where, limits.max_size)
+            return await _read_to_end(reader, head, where, limits.max_size)
     except TimeoutError as error:
         kind = TransferFailed if answered else ServerUnreachable
         raise kind(f"{where} did not send {path} in {limits.transfer_s:g} s") from error
@@ -94,22 +97,22 @@ def _request(host: str, port: int, path: str) -> bytes:
     return f"GET {target} HTTP/1.1\r\nHost:{name}:{port}\r\nConnection: close\r\n\r\n".encode("ascii")
 
 
-async def _read_head(reader: asyncio.StreamReader, where: str) -> tuple[bytes, int]:
+async def _read_head(reader: asyncio.StreamReader, where: str) -> bytes:
     try:
-        head = await reader.readuntil(_END_OF_HEAD)
+        return await reader.readuntil(_END_OF_HEAD)
     except asyncio.LimitOverrunError as error:
         raise TransferFailed(f"{where} answered with a head of over {_MAX_HEAD_SIZE} bytes") from error
-    return head, _parse(head, where).status
 
 
-async def _read_body(reader: asyncio.StreamReader, head: bytes, where: str, max_size: int) -> bytes:
-    announced = _parse(head, where).length
-    if announced is not None and announced > max_size:
+async def _read_announced(reader: asyncio.StreamReader, announced: int, where: str, max_size: int) -> bytes:
+    if announced > max_size:
         raise TransferFailed(f"{where} announces {announced} bytes; the limit is {max_size}")
-    if announced is not None:
-        return await reader.readexactly(announced)
+    return await reader.readexactly(announced)
+
+
+async def _read_to_end(reader: asyncio.StreamReader, head: bytes, where: str, max_size: int) -> bytes:
+    """Without a length the end of the connection is the end of the body; chunks carry some bytes of their own."""
     raw = bytearray()
-    # Without a length the end of the connection is the end of the body; chunks carry some bytes of their own.
     while chunk := await reader.read(65_536):
         raw += chunk
         if len(raw) > 2 * max_size:

@@ -146,6 +146,9 @@ class Exchange:
         self._answer(reaction.answers, source, send)
         if reaction.unknown:
             self._begin_enrolment(message, reaction, source, send)
+        self._follow_up(reaction)
+
+    def _follow_up(self, reaction: Reaction) -> None:
         if reaction.begun is not None:
             self._greet(reaction.begun, restart=reaction.restart)
         self._arm()
@@ -259,7 +262,10 @@ class Exchange:
         finally:
             del self._enrolling[device]
         if source.transport == "UDP" or source.key in self._ways:
-            self.take(request, source, send)
+            again = self.registrar.receive(request, source, self._now(), port=self.ports[source.transport])
+            final = tuple(item for item in again.answers if not (isinstance(item, Response) and item.status == 100))
+            self._answer(final, source, send)
+            self._follow_up(again)
 
     def _refuse(self, request: Request, refused: Refused, source: Source, send: Send) -> None:
         moment = Moment(self._now(), self.registrar.new_tag())

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ssl
 from typing import TYPE_CHECKING
 
+from base.tls import ask_for_certificate
 from services.identities import CIPHERS
 
 if TYPE_CHECKING:
@@ -33,20 +34,18 @@ class ClientCertificates:
         snapshot = self._view()
         if snapshot is self._seen:
             return
-        asked = any_shows_lsc(snapshot)
-        if asked:
+        if any_shows_lsc(snapshot):
             self._ask(snapshot)
-        self._context.verify_mode = ssl.CERT_OPTIONAL if asked else ssl.CERT_NONE
+        else:
+            self._context.verify_mode = ssl.CERT_NONE
         self._seen = snapshot
 
     def _ask(self, snapshot: ClusterSnapshot) -> None:
         """Authorities are added, never taken away: what a certificate is good for, the files decide."""
         fresh = [authority for authority in snapshot.phone_authorities if authority not in self._known]
-        if fresh:
-            self._context.load_verify_locations(cadata="".join(authority.pem for authority in fresh))
-            self._known.update(fresh)
-        self._context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-        self._context.set_ciphers(f"{CIPHERS}:@SECLEVEL=0")  # LSCs may be short and MICs signed with SHA-1
+        ask_for_certificate(self._context, fresh)
+        self._known.update(fresh)
+        self._context.set_ciphers(f"{CIPHERS}:@SECLEVEL=0")  # LSCs may be short, and MICs signed with SHA-1
 
 
 def any_shows_lsc(snapshot: ClusterSnapshot) -> bool:

@@ -12,6 +12,7 @@ from pydantic_core import PydanticUndefined
 from cluster.config import Administrator, LabConfig, LabSettings, load_config, parse_config
 from cluster.definition import (
     SERVICES,
+    AutoRegistration,
     CallManagerGroup,
     ClusterDefinition,
     Device,
@@ -36,6 +37,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "`devices`:": Device,
     "`lines`:": Line,
     "`phone_services`:": PhoneService,
+    "`auto_registration`:": AutoRegistration,
 }
 
 

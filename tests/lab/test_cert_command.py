@@ -54,6 +54,8 @@ def test_list_shows_every_certificate_of_the_cluster(state: Path) -> None:
     table = ucmsim("cert", "list", "--state", state)
     assert table.code == 0
     assert all(row["sha256"][:16] in table.out for row in rows)
+    trusted = [(row["where"], row["subject"], row["sha256"]) for row in rows if row["kind"] == "trust"]
+    assert trusted == sorted(trusted), "so that two lists can be compared"
 
 
 @pytest.mark.parametrize("node", ["alpha-pub", "alpha-sub1", "ALPHA-SUB1"])

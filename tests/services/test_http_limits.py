@@ -18,7 +18,7 @@ from services.tftp.http import FileHandler
 from tests.services.wires import HOST, PATIENCE_S, Answer, any_server, connection, get, identity, send, until_closed
 from wire.errors import OperatorError, WireError
 
-SOON = HttpLimits(idle_s=0.2, handshake_s=0.2, answer_s=0.4)
+SOON = HttpLimits(idle_s=0.3, handshake_s=0.4, answer_s=0.5)
 REQUEST = b"GET /file HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 LAST_OF_REQUEST = b"\r\n\r\n"
 BIG = b"x" * 8_000_000
@@ -95,6 +95,15 @@ async def test_a_client_that_talks_a_byte_at_a_time_gets_no_more_time(listen: St
         dribbling = asyncio.create_task(dribble())
         assert await until_closed(reader) == b""
         dribbling.cancel()
+
+
+async def test_a_client_that_ends_without_a_word_is_forgotten_soon(listen: Starter) -> None:
+    server = await listen(HttpLimits(idle_s=PATIENCE_S))
+    async with connection(server.port) as (reader, writer):
+        writer.write_eof()
+        async with asyncio.timeout(PATIENCE_S / 2):
+            assert await until_closed(reader) == b""
+    assert "connection_timed_out" not in server.sink.steps()
 
 
 async def test_a_connection_that_asks_for_nothing_more_is_closed(listen: Starter) -> None:

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 
 import asyncssh
 import pytest
+from pydantic import SecretStr
 
+from cluster.config import Administrator
 from cluster.purposes import Purpose
+from lab.sftpserver import LabSftp, SftpOptions
 from services.commandline.channel import ChannelLimits
 from services.commandline.shell import ASSUME_YES
 from services.commandline.texts import Ours
@@ -198,13 +201,32 @@ async def test_confirmed_change_is_in_the_audit_trail_with_who_and_where(
     assert (entry.who, entry.origin, entry.what) == ("admin", "ssh 127.0.0.1", "TVS of alpha-pub: regenerated")
 
 
-async def test_secret_answer_is_not_shown_and_not_in_the_history(terminal: Terminal) -> None:
-    """The recovery key's password, asked for after a server's key: here the server is not reached first."""
-    terminal.send("file get tftp ITLRecovery.p12\n")
-    for prompt, answer in ((r"\[y/n\]\? ", "y"), ("server IP: ", "127.0.0.1"), (r"\[22\]: ", "1"), ("User ID: ", "me")):
-        await terminal.until(prompt)
-        terminal.send(f"{answer}\n")
-    assert "SFTP server 127.0.0.1 port 1 is not reached: Connection refused" in await terminal.prompt()
+async def test_secret_answer_is_not_shown_and_not_in_the_history(terminal: Terminal, tmp_path: Path) -> None:
+    account = Administrator(name="me", password=SecretStr("s3cret"))
+    server = LabSftp(SftpOptions(tmp_path, account))
+    await server.start("127.0.0.1", 0)
+    try:
+        terminal.send("file get tftp ITLFile.tlv\n")
+        seen = ""
+        for prompt, answer in (
+            (r"\[y/n\]\? ", "y"),
+            ("server IP: ", "127.0.0.1"),
+            (r"\[22\]: ", str(server.port)),
+            ("User ID: ", "me"),
+            (r"\(yes\|no\)\? ", "yes"),
+            ("Password: ", "s3cret"),
+            ("Directory: ", ""),
+        ):
+            seen += await terminal.until(prompt)
+            terminal.send(f"{answer}\n")
+        seen += await terminal.prompt()
+    finally:
+        await server.stop()
+    assert "Transfer of ITLFile.tlv completed" in seen
+    assert "s3cret" not in seen
+    terminal.send(f"{UP * 20}{CTRL_C}")
+    assert "s3cret" not in await terminal.prompt()
+    assert await terminal.run("show cli pagination") == "Automatic Pagination : On.\n", "it is echoed again"
 
 
 # ------------------------------------------------------------------ without one

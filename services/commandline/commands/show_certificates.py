@@ -38,8 +38,12 @@ async def list_own(context: CommandContext, _arguments: Arguments) -> None:
 
 async def list_trust(context: CommandContext, _arguments: Arguments) -> None:
     """One line for each certificate in a trust store."""
-    rows = await trust_rows(context)
-    await context.write("\n".join(f"{row.name}: {row.description}" for row in rows) or Ours.NO_ROWS)
+    empty = True
+    async for rows in trust_rows(context):
+        await context.write("\n".join(f"{row.name}: {row.description}" for row in rows))
+        empty = False
+    if empty:
+        await context.write(Ours.NO_ROWS)
 
 
 async def show_own(context: CommandContext, arguments: Arguments) -> None:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from functools import partial
 from string import hexdigits
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import select, tuple_
 
 from cluster import schema
 from wire.certificates import Certificate
 from wire.errors import Refusal
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from services.commandline.context import CommandContext
 
 _FEWEST_DIGITS, _DIGITS = 8, 64
+_BATCH = 5_000
 
 
 class TrustRow(NamedTuple):
@@ -33,18 +37,25 @@ class TrustRow(NamedTuple):
         return f"{self.store}/{self.common_name or self.sha256.hex()[:16]}.pem"
 
 
-async def trust_rows(context: CommandContext) -> list[TrustRow]:
-    """All of them, sorted."""
-    table = schema.trust_certificate
-    query = select(table.c.store, table.c.common_name, table.c.description, table.c.sha256).order_by(
-        table.c.store, table.c.common_name, table.c.sha256
+async def trust_rows(context: CommandContext) -> AsyncIterator[list[TrustRow]]:
+    """All of them, sorted, some at a time, so that phones are answered in between."""
+    last = TrustRow("", "", "", b"")
+    while batch := await context.store.look(partial(_after, last)):
+        yield batch
+        last = batch[-1]
+
+
+async def _after(last: TrustRow, connection: AsyncConnection) -> list[TrustRow]:
+    columns = schema.trust_certificate.c
+    key = tuple_(columns.store, columns.common_name, columns.sha256)
+    query = (
+        select(columns.store, columns.common_name, columns.description, columns.sha256)
+        .where(key > tuple_(last.store, last.common_name, last.sha256))
+        .order_by(columns.store, columns.common_name, columns.sha256)
+        .limit(_BATCH)
     )
-
-    async def read(connection: AsyncConnection) -> list[TrustRow]:
-        rows = await connection.execute(query)
-        return [TrustRow(row.store, row.common_name, row.description, bytes(row.sha256)) for row in rows]
-
-    return await context.store.look(read)
+    rows = await connection.execute(query)
+    return [TrustRow(row.store, row.common_name, row.description, bytes(row.sha256)) for row in rows]
 
 
 async def trust_certificate(context: CommandContext, name: str) -> Certificate:

@@ -64,9 +64,10 @@ async def test_a_client_that_vanishes_is_forgotten(serve: ServerMaker, *, single
 
 
 async def test_a_client_that_was_given_up_is_told_when_it_comes_back(serve: ServerMaker, *, single_port: bool) -> None:
-    served = await serve(limits=TftpLimits(patience=Patience(0.02, max_retries=0)), single_port=single_port)
+    served = await serve(limits=TftpLimits(patience=Patience(0.02, max_retries=1)), single_port=single_port)
     with Client() as client:
-        _, peer = await client.ask(ReadRequest("six.bin"), served.address)
+        first, peer = await client.ask(ReadRequest("six.bin"), served.address)
+        assert await client.receive() == (first, peer)
         await served.until_idle()
         answer, _ = await client.ask(Ack(1), peer)
         assert answer == ErrorPacket(5, "Unknown transfer ID")
@@ -158,7 +159,7 @@ async def test_noise_neither_kills_the_daemon_nor_leaves_anything_behind(
         for number in range(3_000):
             match number % 4:
                 case 0:
-                    datagram = chance.randbytes(chance.choice([0, 1, 2, 3, 4, 5, 40, 600, 9_000, 60_000]))
+                    datagram = chance.randbytes(chance.choice([0, 1, 2, 3, 4, 5, 40, 600, 9_000]))
                 case 1:
                     datagram = request[: chance.randrange(len(request))]
                 case 2:
@@ -169,7 +170,7 @@ async def test_noise_neither_kills_the_daemon_nor_leaves_anything_behind(
             for sender in (noise,) if datagram[:2] in (b"\0\1", b"\0\2", b"\0\4", b"\0\5") else (noise, client):
                 sender.send(datagram, peer)
             noise.send(datagram, served.address)
-            if number % 100 == 0:
+            if number % 4 == 0:  # the daemon shall read all of it
                 await asyncio.sleep(0)
         first, _ = await client.ask(Ack(0), peer)
         while not isinstance(first, Data):  # answers to the noise that came first
@@ -190,10 +191,10 @@ async def test_many_transfers_leave_memory_as_it_was(*, single_port: bool) -> No
     await daemon.start()
     server = (daemon.listeners[0].host, daemon.listeners[0].port)
 
-    async def some(count: int) -> int:
+    async def some(network: int, count: int) -> int:
         with ExitStack() as stack:
-            for _ in range(count):
-                client = stack.enter_context(Client())
+            for number in range(count):
+                client = stack.enter_context(Client(f"127.{network}.{number // 200}.{number % 200 + 1}"))
                 await client.ask(ReadRequest("missing"), server)
                 await client.fetch(server, "small.txt", options={"blksize": 8})
                 await client.ask(ReadRequest("six.bin"), server)
@@ -205,8 +206,10 @@ async def test_many_transfers_leave_memory_as_it_was(*, single_port: bool) -> No
 
     tracemalloc.start()
     try:
-        before = await some(400)
-        assert await some(400) - before < 400 * 100, "not as much as an address and its place in a dictionary for each"
+        before = await some(1, 250)
+        assert await some(2, 250) - before < 250 * 100, (
+            "not as much as an address and its place in a dictionary for each"
+        )
     finally:
         tracemalloc.stop()
         await daemon.stop(0)

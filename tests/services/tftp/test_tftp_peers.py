@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import socket
 from typing import TYPE_CHECKING
 
-from services.tftp.transfer import Patience
+from base.trace import Trace
+from services.tftp.sessions import Session, Sessions
+from services.tftp.transfer import Patience, Transfer
 from services.tftp.udp import TftpLimits
 from tests.services.tftp.client import Client
-from wire.tftp import Ack, Data, ErrorPacket, ReadRequest, WriteRequest
+from wire.tftp import Ack, Agreement, Data, ErrorPacket, ReadRequest, WriteRequest, encode
 
 if TYPE_CHECKING:
     from tests.services.tftp.conftest import ServerMaker
@@ -28,6 +31,21 @@ async def test_a_stranger_is_told_so_and_the_transfer_goes_on(serve: ServerMaker
         assert isinstance(second, Data)
         assert second.block == 2
         assert stranger.has_nothing()
+
+
+async def test_an_ack_to_the_port_of_another_transfer_is_passed_over(serve: ServerMaker) -> None:
+    """It is no stranger's; it may be late, from a transfer that this client had before."""
+    served = await serve()
+    with Client() as client, Client() as other:
+        _, peer = await client.ask(ReadRequest("six.bin"), served.address)
+        _, other_peer = await other.ask(ReadRequest("six.bin"), served.address)
+        assert other_peer != peer
+        client.send(Ack(1), other_peer)
+        client.send(Ack(1), peer)
+        answer, source = await client.receive()
+        assert isinstance(answer, Data)
+        assert (answer.block, source) == (2, peer)
+        assert client.has_nothing()
 
 
 async def test_in_single_port_mode_clients_are_told_apart_by_their_ports(serve: ServerMaker) -> None:
@@ -105,19 +123,34 @@ async def test_the_next_request_may_follow_the_last_ack_at_once(serve: ServerMak
 
 async def test_the_echo_of_a_repeated_block_is_not_met_with_an_error(serve: ServerMaker, *, single_port: bool) -> None:
     """The client might take it for the answer to its next request."""
-    served = await serve(
-        limits=TftpLimits(patience=Patience(retransmit_s=0.05, max_retries=50)), single_port=single_port
-    )
-    with Client() as client:
+    limits = TftpLimits(transfer_ports=2, patience=Patience(retransmit_s=0.05, max_retries=50))
+    served = await serve(limits=limits, single_port=single_port)
+    with Client() as client, Client() as other:
         last, peer = await client.ask(ReadRequest("small.txt"), served.address)
         repeated, _ = await client.receive()
         assert repeated == last
         client.send(Ack(1), peer)
         await served.until_idle()
+        await other.fetch(served.address, "small.txt")  # now it is the first port's turn again
         client.send(Ack(1), peer)
         answer, next_peer = await client.ask(ReadRequest("six.bin"), served.address)
         while answer == last:  # the timer may have been faster
             answer, next_peer = await client.receive()
         assert answer == Data(1, served.files.contents["six.bin"][:512])
-        if not single_port:
-            assert next_peer != peer, "where an echo may still come, the next transfer is not"
+        assert single_port or next_peer != peer, "where an echo may still come, the next transfer is not"
+
+
+def test_echoes_are_expected_of_the_latest_thousand_clients() -> None:
+    sessions = Sessions(most=10, most_per_host=10)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        for port in range(1, 3_001):
+            transfer = Transfer(b"x", Agreement(), Patience(), 0.0)
+            transfer.start(0.0)
+            transfer.resend(0.0)
+            session = Session(transfer, ("192.0.2.1", port), request=b"", name="x", sock=sock, trace=Trace())
+            sessions.add(session)
+            transfer.receive(encode(Ack(1)), 0.0)
+            sessions.remove(session)
+    known = [port for port in range(1, 3_001) if sessions.knows(("192.0.2.1", port))]
+    assert 1_000 <= len(known) < 1_100
+    assert known[-1] == 3_000

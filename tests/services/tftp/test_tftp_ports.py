@@ -83,6 +83,11 @@ async def test_with_a_range_transfers_keep_to_it(serve: ServerMaker, port_range:
     assert set(ports) == {*range(port_range[0], port_range[1] + 1)}
 
 
+async def test_not_more_ports_of_a_range_are_used_than_set(serve: ServerMaker, port_range: tuple[int, int]) -> None:
+    served = await serve(port_range=port_range, limits=TftpLimits(transfer_ports=3))
+    assert len({*await ports_of_transfers(served.address, 10)}) == 3
+
+
 async def test_a_range_of_one_port_is_enough_for_many_clients(serve: ServerMaker, port_range: tuple[int, int]) -> None:
     port = port_range[0]
     served = await serve(port_range=(port, port))

@@ -157,14 +157,22 @@ def test_windows_go_out_as_rfc_7440_has_it(steps: list[Step]) -> None:
         assert blocks(sending.receive(step.datagram, 0.0)) == step.brings
 
 
-def test_an_option_acknowledgement_goes_first_and_is_acknowledged_as_block_0() -> None:
-    sending = transfer(600, options=True)
+@pytest.mark.parametrize("windowsize", [1, 4])
+def test_an_option_acknowledgement_goes_first_and_is_acknowledged_as_block_0(windowsize: int) -> None:
+    sending = transfer(512 * windowsize, windowsize=windowsize, options=True)
     (first,) = sending.start(0.0)
     assert decode(first) == OptionAck((("blksize", "512"),))
     assert blocks(sending.receive(ack(1), 0.0)) == [], "no block was sent yet"
+    assert blocks(sending.receive(ack(65_535), 0.0)) == [], "there is no block before block 0"
+    assert blocks(sending.receive(ack(0), 0.0)) == list(range(1, windowsize + 1))
+    assert blocks(sending.receive(ack(windowsize), 0.0)) == [windowsize + 1]
+
+
+def test_a_second_acknowledgement_of_the_options_doubles_nothing() -> None:
+    sending = transfer(600, options=True)
+    sending.start(0.0)
     assert blocks(sending.receive(ack(0), 0.0)) == [1]
-    assert blocks(sending.receive(ack(0), 0.0)) == [], "its duplicate doubles nothing"
-    assert blocks(sending.receive(ack(1), 0.0)) == [2]
+    assert blocks(sending.receive(ack(0), 0.0)) == []
 
 
 def test_a_lost_option_acknowledgement_is_sent_again() -> None:
