@@ -1,0 +1,79 @@
+"""Phones that stay up, beside a laboratory."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Self
+
+from base.trace import MemorySink, Trace
+from cluster.audit import Actor
+from cluster.management.phones import order_phones, registered_phones
+from phone_sim.flash import MemoryFlash
+from phone_sim.life import LifeEvents, PhoneLife
+from phone_sim.models import model
+from phone_sim.phone import Phone
+from phone_sim.servers import TftpServer
+from tests.phone_sim.tiny_callmanager import PATIENCE_S, eventually
+
+if TYPE_CHECKING:
+    from cluster.management.phones import RegisteredPhone
+    from phone_sim.registration import RegistrationStatus
+    from phone_sim.report import BootReport
+    from tests.conftest import Lab
+
+OPERATOR = Actor("admin", "test")
+RECEPTION, STRANGER = "001122334455", "00112233CCCC"
+
+
+class LivePhone:
+    """One phone from plugging in to unplugging; ``async with`` does both."""
+
+    def __init__(self, lab: Lab, mac: str = RECEPTION, model_name: str = "8865", node: str = "alpha-pub") -> None:
+        ports = lab.ports(node)
+        server = TftpServer("127.0.0.1", ports.tftp, ports.http, ports.https)
+        self.sink = MemorySink()
+        self.phone = Phone(mac, model(model_name), [server], MemoryFlash(), trace=Trace(self.sink))
+        self.boots: list[BootReport] = []
+        self.screen: list[RegistrationStatus] = []
+        self.life = PhoneLife(self.phone, LifeEvents(self.boots.append, self.screen.append), retry_s=0.1)
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self.life.run())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._task is not None
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    def times_registered(self) -> int:
+        return sum(status.text == "Registered" for status in self.screen)
+
+    async def registered(self, times: int = 1) -> None:
+        """Waits until it has registered so often."""
+        await eventually(lambda: self.times_registered() >= times)
+
+    async def said(self, text: str) -> None:
+        await eventually(lambda: any(text in status.text for status in self.screen))
+
+    def orders(self) -> list[object]:
+        return [event.data["action"] for event in self.sink.events if event.step == "ordered"]
+
+    async def settled(self) -> None:
+        """Waits until the version check after its last registration was answered."""
+        await eventually(lambda: self.orders()[-1:] == ["check-version"])
+
+
+async def order(lab: Lab, action: str, target: str = "all") -> int:
+    return await order_phones(lab.store, action, target, OPERATOR)
+
+
+async def listed(lab: Lab, wanted: dict[str, str]) -> list[RegisteredPhone]:
+    """Waits until the nodes say that these devices, and no others, are registered with these states of their ITL."""
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            found = await registered_phones(lab.store)
+            if {phone.device: phone.itl for phone in found} == wanted:
+                return found
+            await asyncio.sleep(0.02)
