@@ -12,7 +12,7 @@ from cluster.management.itl import undo_reset
 from cluster.management.services import forget_stops
 from cluster.models import shipped_models
 from cluster.purposes import Purpose
-from cluster.servicecatalogue import CATALOGUE, wanted_state
+from cluster.servicecatalogue import CATALOGUE
 from services.callmanager.service import CiscoCallManager
 from services.capf.daemon import CapfDaemon
 from services.commandline.ssh import SystemSsh
@@ -117,9 +117,9 @@ class Node:
 
     def deactivated(self) -> list[str]:
         """Services that the configuration gives this node and an operator deactivated."""
-        snapshot, node = self._store.snapshot, self.definition
+        node, ordered = self.definition, self._store.snapshot.services
         configured = (SERVICES[short] for short in node.services)
-        return [name for name in configured if not wanted_state(snapshot, node.name, name).activated]
+        return [name for name in configured if (state := ordered.get((node.name, name))) and not state.activated]
 
     def _changed(self, name: str, state: Health, reason: str) -> None:
         self._board.note(name, state, reason)

@@ -26,7 +26,7 @@ class RegistrationBoard:
         store: the cluster.
         node: whose registrations.
         registrar: has them.
-        itl_sha1: gives the checksum of the node's present ITL.
+        itls: gives the SHA-1 checksums of the cluster's present ITLs.
         delay_s: changes within this time are written as one.
     """
 
@@ -35,11 +35,11 @@ class RegistrationBoard:
         store: ClusterStore,
         node: str,
         registrar: Registrar,
-        itl_sha1: Callable[[], bytes],
+        itls: Callable[[], frozenset[bytes]],
         *,
         delay_s: float = 0.3,
     ) -> None:
-        self._store, self._node, self._registrar, self._itl_sha1 = store, node, registrar, itl_sha1
+        self._store, self._node, self._registrar, self._itls = store, node, registrar, itls
         self._delay_s = delay_s
         self._written: dict[str, RegisteredPhone] | None = None
         """None: what a process left that was killed is not known, and no longer true."""
@@ -80,7 +80,7 @@ class RegistrationBoard:
             self._written = rows
 
     def _rows(self) -> dict[str, RegisteredPhone]:
-        current = self._itl_sha1()
+        current = self._itls()
         return {
             item.device: RegisteredPhone(
                 self._node,

@@ -126,14 +126,14 @@ class Registrar:
         for item in self.registrations.of_connection(key):
             self._end(item, "connection closed")
 
-    def itl_status(self, device: str, current: bytes) -> ItlStatus:
-        """How a device's ITL compares with `current`, the SHA-1 of what its TFTP server serves."""
+    def itl_status(self, device: str, current: frozenset[bytes]) -> ItlStatus:
+        """How a device's ITL compares with `current`, the SHA-1 checksums of what the cluster's TFTP servers serve."""
         alarm = self.alarms.get(device)
         if alarm is None:
             return ItlStatus.UNKNOWN
         if alarm.itl_sha1 is None:
             return ItlStatus.NOT_INSTALLED
-        return ItlStatus.MATCH if alarm.itl_sha1 == current else ItlStatus.MISMATCH
+        return ItlStatus.MATCH if alarm.itl_sha1 in current else ItlStatus.MISMATCH
 
     # ------------------------------------------------------------------ REGISTER
 

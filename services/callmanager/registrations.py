@@ -31,7 +31,7 @@ class Source:
 
 
 class ItlStatus(Enum):
-    """How a phone's ITL compares with the one that its TFTP server has, in the words of UCM's phone list."""
+    """How a phone's ITL compares with those of the TFTP servers, in the words of UCM's phone list (ITL File Status)."""
 
     MATCH = "Match"
     MISMATCH = "MisMatch"

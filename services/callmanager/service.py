@@ -43,7 +43,7 @@ class CiscoCallManager(CompositeService):
     """Registers phones and gives them orders.
 
     Its CallManager certificates are bound at `start` (R-CRT-6), and registrations end with it. Orders of the cluster
-    are given to the phones that are registered here. When the node's ITL changes, they are reset unless the
+    are given to the phones that are registered here. When an ITL of the cluster changes, they are reset unless the
     administrator wants to do that by hand; before release 10.5 a rollback is announced by hand in any case (R-RBK-1).
 
     Args:
@@ -76,6 +76,8 @@ class CiscoCallManager(CompositeService):
         self._board: RegistrationBoard | None = None
         self._unsubscribe: Callable[[], None] = lambda: None
         self._seen: ClusterSnapshot | None = None
+        self._itls_of = 0
+        self._digests: frozenset[bytes] = frozenset()
 
     @property
     def registrar(self) -> Registrar:
@@ -90,7 +92,7 @@ class CiscoCallManager(CompositeService):
         await super().start()
         self._seen = self._store.snapshot
         self._unsubscribe = self._store.subscribe(self._follow)
-        self._board = RegistrationBoard(self._store, self._node, self.registrar, self._itl_sha1)
+        self._board = RegistrationBoard(self._store, self._node, self.registrar, self._itls)
 
     async def stop(self, grace_s: float) -> None:
         """See `services.service.Service`."""
@@ -166,7 +168,7 @@ class CiscoCallManager(CompositeService):
         for order in snapshot.phone_orders:
             if order.revision > before.revision:
                 self._order(order.action, partial(concerns, order.target))
-        if _itl_content(before, self._node) != _itl_content(snapshot, self._node):
+        if _itl_contents(before) != _itl_contents(snapshot):
             if self._board is not None:
                 self._board.changed()
             if _resets_phones(before, snapshot):
@@ -190,14 +192,19 @@ class CiscoCallManager(CompositeService):
     async def _enrol(self, device: str, type_number: str) -> None:
         await register_device(self._store, device, type_number)
 
-    def _itl_sha1(self) -> bytes:
-        itl = build_itl(self._store.snapshot, self._node)
-        return hashlib.sha1(itl, usedforsecurity=False).digest()
+    def _itls(self) -> frozenset[bytes]:
+        """Computed once for each revision: it takes a signature for each TFTP server."""
+        snapshot = self._store.snapshot
+        if self._itls_of != snapshot.revision:
+            self._itls_of = snapshot.revision
+            nodes = [node.name for node in snapshot.definition.nodes if "tftp" in node.services]
+            lists = (build_itl(snapshot, name) for name in nodes)
+            self._digests = frozenset(hashlib.sha1(itl, usedforsecurity=False).digest() for itl in lists)
+        return self._digests
 
 
-def _itl_content(snapshot: ClusterSnapshot, node: str) -> str:
-    stamp = snapshot.stamps.get((node, ITL_FILE))
-    return stamp.content if stamp is not None else ""
+def _itl_contents(snapshot: ClusterSnapshot) -> dict[str, str]:
+    return {node: stamp.content for (node, file), stamp in snapshot.stamps.items() if file == ITL_FILE}
 
 
 def _resets_phones(before: ClusterSnapshot, now: ClusterSnapshot) -> bool:

@@ -186,6 +186,14 @@ async def test_phones_are_reset_when_the_itl_changes(lab: Lab) -> None:
         await listed(lab, {RECEPTION_DEVICE: "Match"})
 
 
+async def test_an_itl_from_another_tftp_server_of_the_cluster_is_a_current_one(lab: Lab) -> None:
+    """R-ITL-5: each node serves its own."""
+    async with LivePhone(lab, node="alpha-sub1") as phone:
+        await phone.registered()
+        (row,) = await listed(lab, {RECEPTION_DEVICE: "Match"})
+        assert row.node == "alpha-pub"
+
+
 async def test_phones_are_not_reset_when_the_administrator_wants_to_do_that(lab: Lab) -> None:
     await lab.store.set_parameter(PHONE_RESET, RESET_MANUALLY, OPERATOR)
     async with LivePhone(lab) as phone:

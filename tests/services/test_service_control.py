@@ -37,7 +37,8 @@ from tests.conftest import CONFIG, Lab, LabMaker, lab_config
 
 PUB, SUB = "alpha-pub", "alpha-sub1"
 OPERATOR = Actor("admin", "ssh 192.0.2.7")
-REAL = (TFTP, TVS, TOMCAT, CALLMANAGER)
+CAPF = "Cisco Certificate Authority Proxy Function"
+REAL = (TFTP, TVS, TOMCAT, CALLMANAGER, CAPF)
 PATIENCE_S = 30
 
 if TYPE_CHECKING:

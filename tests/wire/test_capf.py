@@ -1,4 +1,4 @@
-"""Messages of the Certificate Authority Proxy Function: every element and truncation, and signatures as phones make them.
+"""Messages of CAPF, the Certificate Authority Proxy Function: every element, and signatures as phones make them.
 
 No real session was published to the byte; the messages here are laid out by hand from the description of the protocol.
 """
@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.capf_transcripts import NAMES, transcript
 from tests.conftest import require_tool
 from tests.wire.material import VECTORS, certificate, certificate_of_length, nul, private_key, tlv
 from tests.wire.strategies import moderately, mutations, raw_bytes, texts, thoroughly
@@ -109,7 +110,7 @@ def test_a_table_of_elements_leaves_none_out() -> None:
 def test_each_element_is_written_and_read_to_the_byte(name: str) -> None:
     value, element = ELEMENTS[name]
     data = message(Command.STATUS_REQUEST, element)
-    expected = dataclasses.replace(Message(Command.STATUS_REQUEST, 9), **{name: value})
+    expected = dataclasses.replace(Message(Command.STATUS_REQUEST, 9), **{name: value})  # type: ignore[arg-type]
     assert decode(data) == expected
     assert encode(expected) == data
 
@@ -335,8 +336,8 @@ def test_an_rsa_signature_is_type_1_padding_around_the_bare_digest() -> None:
 def test_an_rsa_signature_of_openssl_counts(digest: DigestAlgorithm, tmp_path: Path) -> None:
     """``openssl pkeyutl`` pads a bare digest just so when it is told of no digest."""
     (tmp_path / "digest").write_bytes(digest.digest(b"data"))
-    command = [require_tool("openssl"), "pkeyutl", "-sign", "-inkey", VECTORS / "phone-mic.pem"]
-    made = subprocess.run([*command, "-in", tmp_path / "digest"], capture_output=True, check=True).stdout
+    command = [require_tool("openssl"), "pkeyutl", "-sign", "-inkey", str(VECTORS / "phone-mic.pem")]
+    made = subprocess.run([*command, "-in", str(tmp_path / "digest")], capture_output=True, check=True).stdout
     assert verify(certificate("phone-mic.pem"), digest, b"data", made)
     assert made == sign(private_key("phone-mic.pem"), digest, b"data")
 
@@ -354,6 +355,37 @@ def test_openssl_accepts_an_ec_signature(digest: DigestAlgorithm, tmp_path: Path
     )
     (tmp_path / "key").write_bytes(key.stdout)
     name = "-sha1" if digest is SHA1 else "-sha512"
-    command = [require_tool("openssl"), "dgst", name, "-verify", tmp_path / "key", "-signature", tmp_path / "signature"]
-    done = subprocess.run([*command, tmp_path / "data"], capture_output=True, check=False)
+    files = [str(tmp_path / file) for file in ("key", "signature", "data")]
+    command = [require_tool("openssl"), "dgst", name, "-verify", files[0], "-signature", files[1], files[2]]
+    done = subprocess.run(command, capture_output=True, check=False)
     assert b"Verified OK" in done.stdout, done.stderr
+
+
+# --- whole sessions, packed by another hand ---
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_transcript_is_read_and_written_to_the_byte(name: str) -> None:
+    lines = transcript(name)
+    assert lines[0].speaker == "server"
+    assert lines[-1].what == "end session"
+    for line in lines:
+        read = decode(line.data)
+        assert Command(read.command).name.lower().replace("_", " ") == line.what
+        assert encode(read) == line.data
+        for length in range(len(line.data)):
+            with pytest.raises(WireError):
+                decode(line.data[:length])
+
+
+def test_the_proofs_of_a_transcript_hold() -> None:
+    response = decode(transcript("troubleshoot-by-mic")[1].data)
+    mic = certificate("phone-mic.pem")
+    assert response.certificate == PhoneCertificate(CertificateType.MIC, mic.der)
+    proof = proof_of(DEVICE, mic.der)
+    assert verify(mic, SHA1, proof, response.signed_data or b"")
+    assert verify(mic, SHA512, proof, response.sha2_signed_data or b"")
+    assert response.sudi is not None
+    sudi_proof = sudi_proof_of(response.session, mic.der)
+    assert verify(mic, SHA1, sudi_proof, response.sudi.sha1_signature)
+    assert verify(mic, SHA512, sudi_proof, response.sudi.sha512_signature)

@@ -1,0 +1,177 @@
+"""``ucmsim phones`` and ``ucmsim phone run``: what an administrator and somebody beside the phone see (R-PHN-4, R-PHN-5)."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from typing import TYPE_CHECKING, Any, Self
+
+import pytest
+
+from tests.conftest import lab_config
+from tests.lab.command import PATIENCE_S, clean_environment, program, ucmsim, until
+from tests.shared_lab import PUB, SharedLab
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+DEVICE = "SEP001122334455"
+
+
+@pytest.fixture
+def running(state: Path) -> Iterator[SharedLab]:
+    with SharedLab(lab_config(), state) as lab:
+        yield lab
+
+
+class RunningPhone:
+    """``ucmsim phone run`` as a process of its own."""
+
+    def __init__(self, lab: SharedLab, folder: Path, *arguments: str, keyboard: bool = True) -> None:
+        ports = lab.ports(PUB)
+        self._output = (folder / "phone.out").open("w+", encoding="utf-8")
+        command = ["phone", "run", "--mac", "001122334455", "--tftp", f"127.0.0.1:{ports.tftp}"]
+        command += ["--http-port", str(ports.http), "--https-port", str(ports.https), *arguments]
+        self.process = subprocess.Popen(
+            [*program(), *command],
+            stdin=subprocess.PIPE if keyboard else subprocess.DEVNULL,
+            stdout=self._output,
+            stderr=subprocess.STDOUT,
+            env=clean_environment(COLUMNS="200"),
+            text=True,
+        )
+
+    @property
+    def screen(self) -> str:
+        from pathlib import Path
+
+        return Path(self._output.name).read_text("utf-8")
+
+    def shows(self, text: str, times: int = 1) -> None:
+        """Waits until it does."""
+        for _ in until(lambda: self.screen.count(text) >= times):
+            assert self.process.poll() is None, self.screen
+
+    def press(self, key: str) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(key + "\n")
+        self.process.stdin.flush()
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(PATIENCE_S)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(PATIENCE_S)
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+        self._output.close()
+
+
+def phones(state: Path) -> dict[str, dict[str, Any]]:
+    done = ucmsim("phones", "list", "--state", state, "--json")
+    assert done.code == 0, done.err
+    return {row["device"]: row for row in done.json}
+
+
+def wait_for(state: Path, status: str) -> dict[str, Any]:
+    for _ in until(lambda: phones(state)[DEVICE]["status"] == status):
+        pass
+    return phones(state)[DEVICE]
+
+
+def test_a_phone_runs_is_reset_from_the_server_and_unregisters_when_it_ends(
+    running: SharedLab, state: Path, tmp_path: Path
+) -> None:
+    with RunningPhone(running, tmp_path) as phone:
+        phone.shows("Registered (127.0.0.1)")
+        row = wait_for(state, "Registered")
+        assert (row["node"], row["transport"], row["lines"], row["itl"]) == (PUB, "TCP", ["2001"], "Match")
+        table = ucmsim("phones", "list", "--state", state)
+        assert "Registered" in table.out
+        assert "Unregistered" in table.out  # the other device
+        done = ucmsim("phones", "reset", "--to", "all", "--state", state)
+        assert (done.code, done.out + done.err) == (
+            0,
+            "reset: ordered for 2 device(s); those that are registered get it now\n",
+        )
+        phone.shows("boot 2: ")
+        phone.shows("Registered (127.0.0.1)", 2)
+        assert phone.end() == 0
+        assert phone.screen.rstrip().endswith("Unregistered")
+    assert wait_for(state, "Unregistered")["itl"] == ""
+
+
+def test_keys_are_pressed_beside_the_phone(running: SharedLab, tmp_path: Path) -> None:
+    with RunningPhone(running, tmp_path, "--flash", str(tmp_path / "flash")) as phone:
+        phone.shows("Registered (127.0.0.1)")
+        phone.press("D")
+        phone.shows("Corporate Directory")
+        phone.press("s")
+        phone.shows("ITL")
+        phone.press("?" * 3_000)
+        phone.shows("Keys (then Enter)", 2)
+        phone.press("r")
+        phone.shows("boot 2: ")
+        phone.press("e")
+        phone.shows("boot 3: ")
+        phone.shows("Registered (127.0.0.1)", 3)
+        phone.press("q")
+        assert phone.process.wait(PATIENCE_S) == 0
+        assert "Traceback" not in phone.screen
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_phone_runs_without_a_keyboard(running: SharedLab, tmp_path: Path, number: signal.Signals) -> None:
+    with RunningPhone(running, tmp_path, keyboard=False) as phone:
+        phone.shows("Registered (127.0.0.1)")
+        assert phone.end(number) == 0
+        assert phone.screen.rstrip().endswith("Unregistered")
+        assert "Traceback" not in phone.screen
+
+
+def test_a_phone_whose_server_is_away_tries_again_until_it_ends(running: SharedLab, tmp_path: Path) -> None:
+    with RunningPhone(running, tmp_path, "--language", "ja") as phone:
+        phone.shows("Registered (127.0.0.1)")
+        supervisors = [node.supervisor for node in running._laboratory.nodes.values()]
+        for supervisor in supervisors:
+            running.call(lambda supervisor=supervisor: supervisor.stop("Cisco CallManager"))  # type: ignore[misc]
+        phone.shows("Registering with 127.0.0.1", 3)
+        running.call(lambda: supervisors[1].start("Cisco CallManager"))
+        phone.shows("Registered (127.0.0.1)", 2)
+        assert phone.end() == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("reset",), 2, "--to"),
+        (("reset", "--to", "nobody"), 1, "'nobody' is no target"),
+        (("restart", "--to", "SEP0123456789AB"), 1, "no device of the cluster"),
+        (("apply-config", "--to", "model:9"), 1, "no device of the cluster"),
+        (("check-version", "--to", "pool:Nowhere"), 1, "no device of the cluster"),
+    ],
+)
+def test_an_order_to_nobody_says_so(state: Path, arguments: tuple[str, ...], code: int, said: str) -> None:
+    done = ucmsim("phones", *arguments, "--state", state)
+    assert done.code == code, done.err
+    assert said in done.err.replace("\n", " ")
+
+
+@pytest.mark.parametrize("action", ["reset", "restart", "apply-config", "check-version"])
+def test_an_order_may_be_given_while_nothing_runs(state: Path, action: str) -> None:
+    assert ucmsim("phones", action, "--to", DEVICE, "--state", state).code == 0
+    entries = ucmsim("audit", "--state", state, "--json")
+    assert entries.json[0]["what"] == f"phones: {action} {DEVICE}"
+
+
+def test_what_a_killed_process_left_is_not_listed_after_the_next_start(state: Path) -> None:
+    with SharedLab(lab_config(), state):
+        pass
+    assert {row["status"] for row in phones(state).values()} == {"Unregistered"}
