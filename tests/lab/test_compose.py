@@ -6,6 +6,7 @@ What needs a container engine is not here: docs/compose.md tells what was tried 
 from __future__ import annotations
 
 import ipaddress
+import json
 import os
 import re
 import shlex
@@ -18,6 +19,7 @@ from typing import Any
 
 import pytest
 import yaml
+from compose_spec import PyCompose
 
 from cluster.config import LabConfig, load_config
 from cluster.endpoints import Ports
@@ -55,6 +57,20 @@ def address(service: dict[str, Any]) -> str:
     found = service["networks"]["voice"]["ipv4_address"]
     assert isinstance(found, str)
     return found
+
+
+def test_the_file_follows_the_compose_specification() -> None:
+    """Judged by an independent reader of the specification, which refuses unknown keys and undefined volumes."""
+    file = PyCompose.from_json(json.dumps(composed()))
+    file.validate()
+    assert set(file.service_names()) == {*NODES, "phone"}
+
+
+def test_that_reader_refuses_what_is_wrong() -> None:
+    wrong = composed()
+    wrong["services"]["publisher"]["wolumes"] = []
+    with pytest.raises(ValueError, match="wolumes"):
+        PyCompose.from_json(json.dumps(wrong))
 
 
 @pytest.mark.parametrize("network", ["10.150.0", "192.0.2"])
