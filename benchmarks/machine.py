@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _ROOT = Path(__file__).parent.parent
 _CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 _END_S = 10.0
+_REST_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,14 @@ class Measured:
         return rss_kib(self._process.pid)
 
     def descriptors(self) -> int:
-        """Open file descriptors."""
+        """Open file descriptors at rest: the least of some seconds, in which the process sees who has hung up."""
+        end, least = time.monotonic() + _REST_S, self._descriptors()
+        while time.monotonic() < end:
+            time.sleep(0.1)
+            least = min(least, self._descriptors())
+        return least
+
+    def _descriptors(self) -> int:
         return len(list(Path(f"/proc/{self._process.pid}/fd").iterdir()))
 
     def _read(self) -> dict[str, Any]:

@@ -247,7 +247,7 @@ def has_config(situation: Situation) -> bool:
 
 
 def capf_wanted(situation: Situation) -> bool:
-    """CAPF is wanted"""
+    """A session with CAPF is wanted"""
     return situation.capf_wanted
 
 

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from base.identity import Identity
 from phone_sim.credentials import Credential, is_pair
+from phone_sim.trust import SHORT_RSA
 from wire.capf import (
     AuthType,
     CertificateType,
@@ -114,6 +115,7 @@ class PhoneSide:
         auth_string: what a person typed; None when nobody did.
         ec_known: the model knows EC keys, and says so by its version.
         ec_usable: and the ITL allows them.
+        long_keys: the model knows RSA keys of more than 2048 bits.
     """
 
     def __init__(
@@ -125,10 +127,12 @@ class PhoneSide:
         auth_string: str | None,
         ec_known: bool,
         ec_usable: bool,
+        long_keys: bool = True,
     ) -> None:
         self._device, self._memory = device, memory
         self._mode, self._auth_string = mode, auth_string
         self._ec_known, self._ec_usable = ec_known, ec_usable
+        self._rsa_sizes = tuple(size for size in _RSA_SIZES if long_keys or size <= SHORT_RSA)
         self._key: PrivateKey | None = None
         self.changed = False
         self.steps: list[str] = []
@@ -191,7 +195,7 @@ class PhoneSide:
     def _generate(self, request: Message) -> Answer:
         if request.key_type == KeyType.EC and self._ec_usable and request.curve in _CURVES:
             return KeyWanted(KeyType.EC, request.curve)
-        if request.key_type in {KeyType.RSA, None} and request.key_size in _RSA_SIZES:
+        if request.key_type in {KeyType.RSA, None} and request.key_size in self._rsa_sizes:
             return KeyWanted(KeyType.RSA, request.key_size)
         return Message(Command.KEY_GENERATE_RESPONSE, request.session, reason=ReasonCode.INVALID_ELEMENT)
 

@@ -75,6 +75,7 @@ class Enroller:
                 auth_string=self.auth_string,
                 ec_known=self._model.ec.assumed,
                 ec_usable=self._model.ec.assumed and self._itl_allows_ec(),
+                long_keys=self._model.rsa_4096.assumed,
             )
             tls = self._judge.tls(ServerPurpose.CAPF, f"{host}:{port}", record)
             result = await run_session(host, port, side, tls, trace=self._trace, times=self._times)

@@ -56,6 +56,7 @@ class PhoneMemory:
             itl=self.itl,
             tvs_configured=bool(self.config and self.config.tvs_servers),
             sha512=self._model.sha512.assumed,
+            long_keys=self._model.rsa_4096.assumed,
         )
 
     @property

@@ -56,6 +56,7 @@ class Model:
         tls_max: highest TLS version; None when not known.
         sha512: accepts files signed with SHA-512.
         ec: can use certificates with elliptic-curve keys.
+        rsa_4096: can use RSA keys of more than 2048 bits (R-CRT-8).
     """
 
     name: str
@@ -68,6 +69,7 @@ class Model:
     tls_max: ssl.TLSVersion | None
     sha512: Ability
     ec: Ability
+    rsa_4096: Ability
 
     @property
     def tls_versions(self) -> tuple[ssl.TLSVersion, ssl.TLSVersion]:
@@ -138,6 +140,7 @@ def _model(name: str, entry: Mapping[str, object]) -> Model:
         tls_max=_one_of(_TLS, entry, "tls_max"),
         sha512=_one_of(_ABILITY, entry, "sha512"),
         ec=_one_of(_ABILITY, entry, "ec"),
+        rsa_4096=_one_of(_ABILITY, entry, "rsa_4096"),
     )
 
 

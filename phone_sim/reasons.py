@@ -27,6 +27,7 @@ class Reason(Enum):
     TOO_LARGE = "too_large"
     WRONG_FILE_NAME = "wrong_file_name"
     DIGEST_NOT_SUPPORTED = "digest_not_supported"
+    KEY_TOO_LONG = "key_too_long"
     UNSIGNED = "unsigned"
     ENCRYPTED = "encrypted"
     NOT_DECRYPTED = "not_decrypted"
@@ -100,6 +101,7 @@ _ENGLISH = {
     Reason.TOO_LARGE: "The file is larger than the 64 KiB that a phone loads.",
     Reason.WRONG_FILE_NAME: "The signed header names another file than the one asked for.",
     Reason.DIGEST_NOT_SUPPORTED: "The file is signed with SHA-512, which this model does not know.",
+    Reason.KEY_TOO_LONG: "The RSA key has more than 2048 bits, which this model does not know.",
     Reason.UNSIGNED: "The file is not signed, and a phone with a trust list takes signed files only.",
     Reason.ENCRYPTED: "The configuration is encrypted, and the phone has no key to decrypt it.",
     Reason.NOT_DECRYPTED: "The key is there, but the configuration does not decrypt to what its header says.",
@@ -132,6 +134,7 @@ _JAPANESE = {
     Reason.TOO_LARGE: "電話機が読み込める 64 KiB を超えています。",
     Reason.WRONG_FILE_NAME: "署名付きヘッダーのファイル名が、要求したものと異なります。",
     Reason.DIGEST_NOT_SUPPORTED: "この機種が対応していない SHA-512 で署名されています。",
+    Reason.KEY_TOO_LONG: "この機種が対応していない 2048 ビットを超える RSA 鍵です。",
     Reason.UNSIGNED: "署名がありません。信頼リストを持つ電話機は署名を必要とします。",
     Reason.ENCRYPTED: "設定ファイルは暗号化されており、電話機には復号する鍵がありません。",
     Reason.NOT_DECRYPTED: "鍵はありますが、復号した内容がヘッダーの記載と一致しません。",

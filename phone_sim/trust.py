@@ -7,13 +7,13 @@ is one row of the table; rows are tried in order and the first that decides wins
 =============  =====================================================================================
 what arrived   rows, in order
 =============  =====================================================================================
-CTL or ITL     unchanged; another file's name; a digest that the model lacks; does not hold its own
-               signer; empty ITL and no CTL; no list at all (leap of faith); signer in CTL, then in
-               ITL; TVS
-signed file    encrypted, or not, against its name; another file's name; a digest that the model lacks;
-               empty ITL and no CTL; signer in CTL, then in ITL; TVS
+CTL or ITL     unchanged; another file's name; a digest or key length that the model lacks; does not
+               hold its own signer; empty ITL and no CTL; no list at all (leap of faith); signer in
+               CTL, then in ITL; TVS
+signed file    encrypted, or not, against its name; another file's name; a digest or key length that
+               the model lacks; empty ITL and no CTL; signer in CTL, then in ITL; TVS
 unsigned file  came over HTTPS from a trusted server; no list at all; empty ITL and no CTL; refused
-HTTPS server   outside its validity; certificate in CTL, then in ITL; TVS
+HTTPS server   outside its validity; a key length that the model lacks; certificate in CTL, then in ITL; TVS
 =============  =====================================================================================
 
 A list is the phone's own once it is accepted: a new CTL that was accepted in this boot already judges the ITL
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from wire.fileheader import FileHeader
     from wire.signedfile import SignedFile
 
+SHORT_RSA = 2048
+"""Bits of an RSA key that every model knows."""
 MAX_SAST_RECORDS = 2
 """Phones honour this many SAST records of a list; later ones sign nothing."""
 
@@ -80,12 +82,14 @@ class Held:
         itl: the installed ITL.
         tvs_configured: the last good configuration names at least one TVS server.
         sha512: the model knows SHA-512 signatures.
+        long_keys: the model knows RSA keys of more than `SHORT_RSA` bits.
     """
 
     ctl: TrustList | None = None
     itl: TrustList | None = None
     tvs_configured: bool = False
     sha512: bool = True
+    long_keys: bool = True
 
     @property
     def is_empty(self) -> bool:
@@ -212,6 +216,7 @@ def judge_list(
         lambda: _unchanged_rule(arrived, current),
         lambda: _name_rule(case),
         lambda: _digest_rule(case),
+        lambda: _key_length_rule(case),
         lambda: _own_signer_rule(arrived),
         lambda: _empty_itl_rule(held),
         lambda: _leap_of_faith_rule(held),
@@ -232,6 +237,7 @@ def judge_signed(
         lambda: _encrypted_rule(asked_name, arrived),
         lambda: _name_rule(case),
         lambda: _digest_rule(case),
+        lambda: _key_length_rule(case),
         lambda: _empty_itl_rule(held),
         lambda: _own_lists_rule(case),
         lambda: _tvs_rule(case),
@@ -257,6 +263,7 @@ def judge_server(
     """Decides on an HTTPS server, before anything is sent to it. `now` is the phone's time."""
     return _first(
         lambda: _validity_rule(certificate, now),
+        lambda: _server_key_rule(certificate, held),
         lambda: _listed_server_rule(certificate, purpose, held),
         lambda: _server_tvs_rule(certificate, purpose, held, answer),
     )
@@ -302,6 +309,12 @@ def _name_rule(case: _SignedCase) -> KeepOld | None:
 def _digest_rule(case: _SignedCase) -> KeepOld | None:
     unknown = case.header.digest is DigestAlgorithm.SHA512 and not case.held.sha512
     return KeepOld(Reason.DIGEST_NOT_SUPPORTED) if unknown else None
+
+
+def _key_length_rule(case: _SignedCase) -> KeepOld | None:
+    bits = 8 * len(case.header.signature)
+    too_long = bits > SHORT_RSA and not case.held.long_keys
+    return KeepOld(Reason.KEY_TOO_LONG, f"signed with a key of {bits} bits") if too_long else None
 
 
 def _own_signer_rule(arrived: TrustList) -> KeepOld | None:
@@ -367,6 +380,12 @@ def _validity_rule(certificate: Certificate, now: datetime) -> KeepOld | None:
     if now > certificate.not_after:
         return KeepOld(Reason.CERTIFICATE_EXPIRED, f"valid until {certificate.not_after:%Y-%m-%d %H:%M:%S} UTC")
     return None
+
+
+def _server_key_rule(certificate: Certificate, held: Held) -> KeepOld | None:
+    bits = certificate.public_key.key_size
+    too_long = certificate.is_rsa and bits > SHORT_RSA and not held.long_keys
+    return KeepOld(Reason.KEY_TOO_LONG, f"a key of {bits} bits") if too_long else None
 
 
 def _listed_server_rule(certificate: Certificate, purpose: ServerPurpose, held: Held) -> Accept | None:

@@ -51,7 +51,7 @@ def schedule(
     rsa_size: Annotated[int, typer.Option("--rsa-size", help="512, 1024, 2048, 3072 or 4096 bits.")] = DEFAULT_RSA_SIZE,
     ec_size: Annotated[int, typer.Option("--ec-size", help="256, 384 or 521 bits.")] = DEFAULT_EC_SIZE,
     hours: Annotated[
-        float | None, typer.Option("--hours", help="Operation completes by: so many hours from now.", min=0.0)
+        int | None, typer.Option("--hours", help="Operation completes by: so many hours from now.", min=0, max=87_600)
     ] = None,
 ) -> None:
     """Schedule an operation for the next time that the phone comes to CAPF."""

@@ -17,9 +17,8 @@ from phone_sim.phone import Phone
 from phone_sim.reasons import Reason
 from phone_sim.report import BootReport, Outcome
 from phone_sim.trust import Accept, AskTvs, Held, KeepOld, judge_signed, read_signed
-from tests.phone_sim.cast import CONFIG_NAME, EC, MAC, PUB, ROGUE, SUB, Party, flipped, signed_bytes, vector
+from tests.phone_sim.cast import CONFIG_NAME, EC, MAC, PUB, ROGUE, Party, flipped, signed_bytes, vector
 from tests.phone_sim.tiny_cluster import TinyCluster
-from wire.certificates import Certificate
 from wire.digests import DigestAlgorithm
 from wire.encryptedfile import EncryptedFile, certificate_hash, encrypt_file
 from wire.errors import WireError
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from phone_sim.flash import Flash
+    from wire.certificates import Certificate
 
 ENC_NAME = f"SEP{MAC}.cnf.xml.enc.sgn"
 MIC = Party.named("phone-mic")
@@ -168,9 +168,9 @@ async def test_tvs_is_asked_about_the_signer_of_an_encrypted_file(cluster: TinyC
     flash = MemoryFlash()
     cluster.files[CONFIG_NAME] = signed_bytes(PUB, cluster.config())
     await make_phone(cluster, flash).boot()
-    cluster.tvs.knows(SUB, 3)
+    cluster.tvs.knows(ROGUE, 3)
     cluster.files[CONFIG_NAME] = STUB
-    cluster.files[ENC_NAME] = encrypted(cluster.config(), SUB)
+    cluster.files[ENC_NAME] = encrypted(cluster.config(), ROGUE)
     report = await make_phone(cluster, flash).boot()
     assert decisions(report)[-1] == ("encrypted configuration", Reason.SIGNER_VOUCHED_BY_TVS)
     assert "TVS query" in cluster.asked
@@ -208,7 +208,7 @@ def test_a_certificate_and_its_key_are_one_file_for_the_owner_alone(tmp_path: Pa
         encode_credential(MIC.identity)[:-60],
     ],
 )
-def test_a_damaged_certificate_counts_as_not_there_and_is_said(damage: bytes, cluster: None = None) -> None:
+def test_a_damaged_certificate_counts_as_not_there_and_is_said(damage: bytes) -> None:
     flash = MemoryFlash()
     flash.write(Item.LSC, damage)
     phone = Phone(MAC, model("8865"), [TinyCluster().server], flash)

@@ -11,7 +11,8 @@ from wire.errors import ConfigError, OperatorError
 
 GOOD = (
     '"8865": {type_number: 36225, load: x, family: "8800", security_by_default: true, http: true, '
-    "tls_min: unknown, tls_max: unknown, sha512: unknown, ec: unknown}"
+    "tls_min: unknown, tls_max: unknown, sha512: unknown, ec: unknown, "
+    "rsa_4096: unknown}"
 )
 
 
