@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import logging
 import os
 import ssl
 from typing import TYPE_CHECKING
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
     from base.identity import Identity
     from wire.certificates import Certificate
+
+log = logging.getLogger("ucmsim.tls")
 
 _STRONG_RSA = 2048
 _WEAK_SIGNATURES = frozenset(
@@ -69,10 +72,12 @@ def ask_for_certificate(context: ssl.SSLContext, authorities: Sequence[Certifica
         context: of a server.
         authorities: CAs of client certificates.
     """
-    pem = "".join(_trusted_pem(authority) for authority in authorities).encode("ascii")
-    if pem:
-        with _memory_file("authorities", pem) as path:
-            context.load_verify_locations(path)
+    for authority in authorities:
+        with _memory_file("authority", _trusted_pem(authority).encode("ascii")) as path:
+            try:
+                context.load_verify_locations(path)
+            except ssl.SSLError as error:  # one that OpenSSL does not read does not count; the others do
+                log.warning("client certificates of %s are not accepted: %s", authority.subject, error.reason)
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     context.verify_mode = ssl.CERT_OPTIONAL
 

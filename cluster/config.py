@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from cluster.configtext import Document
 from cluster.consistency import contradictions, contradictions_between
@@ -63,6 +63,12 @@ class LabSettings(BaseModel):
     single_port: bool = False
     tftp_ports: Annotated[tuple[Port, Port], AfterValidator(_ordered)] | None = None
     administrator: Administrator = Administrator()
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if self.single_port and self.tftp_ports is not None:
+            raise ValueError("single_port and tftp_ports exclude each other: give one of them")
+        return self
 
 
 class LabConfig(BaseModel):

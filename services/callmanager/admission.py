@@ -9,6 +9,8 @@ import re
 from typing import TYPE_CHECKING
 
 from cluster.parameters import AUTO_REGISTRATION, read_bool
+from services.capf.proof import judge_certificate
+from wire.capf import CertificateType
 from wire.sip import parse_address
 
 if TYPE_CHECKING:
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
     from cluster.definition import Device
     from cluster.snapshot import ClusterSnapshot
     from services.callmanager.registrations import Registration, Source
-    from wire.certificates import Certificate
     from wire.sip import Address, Request
 
 DEVICE_NAME = "+u.sip!devicename.ccm.cisco.com"
@@ -83,15 +84,21 @@ def expires(request: Request, contact: Address | None) -> int:
     return int(text)
 
 
-def check_security(device: Device, source: Source) -> None:
+def check_security(device: Device, source: Source, snapshot: ClusterSnapshot, now: datetime) -> None:
     """A device comes over the transport of its phone security profile, and over TLS with its own certificate."""
     name, secure = device.name, device.security != "non-secure"
     if secure and source.transport != "TLS":
         raise Refused(403, "Forbidden", f"{name} has to register over TLS: its profile is {device.security}")
     if not secure and source.transport == "TLS":
         raise Refused(403, "Forbidden", f"{name} has a non-secure profile and may not register over TLS")
-    if secure and (source.certificate is None or not _is_of(source.certificate, name)):
-        raise Refused(403, "Forbidden", f"the TLS certificate is not that of {name}")
+    if not secure:
+        return
+    if source.certificate is None:
+        raise Refused(403, "Forbidden", f"{name} showed no certificate")
+    shown, authorities = source.certificate.der, snapshot.phone_authorities
+    why, certificate = judge_certificate(shown, CertificateType.MIC, name, authorities, now)
+    if certificate is None:
+        raise Refused(403, "Forbidden", f"the TLS certificate does not count: {why}")
 
 
 def check_other_client(held: Registration | None, source: Source, contact_uri: str, now: datetime) -> None:
@@ -100,9 +107,3 @@ def check_other_client(held: Registration | None, source: Source, contact_uri: s
         return
     if contact_uri not in {binding.contact_uri for binding in held.bindings}:
         raise Refused(403, "Forbidden", "Registration is active for another client")
-
-
-def _is_of(certificate: Certificate, device: str) -> bool:
-    """A phone's LSC has its name as CN, perhaps after its model as a MIC has it: ``CP-<model>-SEP<MAC>``."""
-    name = certificate.subject.common_name.upper()
-    return name == device or name.endswith(f"-{device}")

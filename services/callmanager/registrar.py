@@ -149,7 +149,7 @@ class Registrar:
             return self._unknown(name, contact, request, moment, seconds)
         all_lines = registers_all_lines(split_parts(request.get("Content-Type") or "", request.body))
         lines = admission.wanted_lines(request, device, all_lines=all_lines)
-        admission.check_security(device, source)
+        admission.check_security(device, source, self.view(), moment.now)
         held = self.registrations.get(name)
         admission.check_other_client(held, source, contact.uri, moment.now)
         trying = answers.trying(request, moment)
@@ -203,7 +203,7 @@ class Registrar:
         device = self.view().devices.get(held.device) if held else None
         if held is not None:
             if device is not None:
-                admission.check_security(device, source)
+                admission.check_security(device, source, self.view(), moment.now)
             admission.check_other_client(held, source, "", moment.now)
             self._end(held, "unregistered by the phone")
         trying = answers.trying(request, moment)
@@ -227,16 +227,16 @@ class Registrar:
     def _refer(self, request: Request, source: Source, moment: Moment, port: int) -> Response:
         kind = (request.get("Content-Type") or "").partition(";")[0].strip().lower()
         if kind == ALARM_TYPE:
-            self._note_alarm(decode_alarm(request.body), source)
+            self._note_alarm(decode_alarm(request.body), source, moment.now)
         parameter = f";transport={source.transport.lower()}" if source.transport != "UDP" else ""
         return answers.accepted(request, moment, contact=f"<sip:{self.host}:{port}{parameter}>")
 
-    def _note_alarm(self, alarm: TrustListAlarm, source: Source) -> None:
+    def _note_alarm(self, alarm: TrustListAlarm, source: Source, now: datetime) -> None:
         """Of devices of the cluster alone, which bounds how many there are."""
         device = self.view().devices.get(alarm.device)
         if device is None:
             return
-        admission.check_security(device, source)
+        admission.check_security(device, source, self.view(), now)
         self.alarms[alarm.device] = replace(alarm, ipv4=alarm.ipv4 or source.address)
         registration = self.registrations.get(alarm.device)
         if registration is not None:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from services.callmanager.exchange import SipLimits
     from services.callmanager.registrations import Registration
     from services.composite import Part
+    from wire.certificates import Certificate
 
 
 class CiscoCallManager(CompositeService):
@@ -76,6 +77,8 @@ class CiscoCallManager(CompositeService):
         self._board: RegistrationBoard | None = None
         self._unsubscribe: Callable[[], None] = lambda: None
         self._seen: ClusterSnapshot | None = None
+        self._context: ssl.SSLContext | None = None
+        self._asked_for: set[Certificate] = set()
         self._itls_of = 0
         self._digests: frozenset[bytes] = frozenset()
 
@@ -118,30 +121,37 @@ class CiscoCallManager(CompositeService):
         return [
             DatagramListener(exchange, self._host, sip),
             StreamListener(exchange, self._host, sip),
-            StreamListener(exchange, self._host, ports.secured_sip, self._context()),
+            StreamListener(exchange, self._host, ports.secured_sip, self._make_context()),
         ]
 
-    def _context(self) -> ssl.SSLContext:
+    def _make_context(self) -> ssl.SSLContext:
         """TLS 1.2 with the suites of the enterprise parameter; the client's order decides, and with it the certificate.
 
-        Phones are asked for a certificate. Those that CAPF or the manufacturer's CA signed count; a phone without one
-        is refused when it registers, with a reason.
+        Phones are asked for a certificate. OpenSSL's security level is off, as LSCs may be short and MICs old.
         """
         snapshot = self._store.snapshot
         own = [
             snapshot.own_certificate(self._node, purpose)
             for purpose in (Purpose.CALLMANAGER, Purpose.CALLMANAGER_ECDSA)
         ]
-        ciphers = ":".join(TLS_CIPHER_CHOICES[snapshot.parameter(TLS_CIPHERS)])
+        ciphers = ":".join((*TLS_CIPHER_CHOICES[snapshot.parameter(TLS_CIPHERS)], "@SECLEVEL=0"))
         context = server_context(
             [item.identity for item in own if item is not None], maximum=ssl.TLSVersion.TLSv1_2, ciphers=ciphers
         )
         context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
-        authorities = snapshot.phone_authorities
-        if authorities:
-            ask_for_certificate(context, authorities)
-            context.set_ciphers(f"{ciphers}:@SECLEVEL=0")  # LSCs may be short, and MICs signed with SHA-1
+        self._context, self._asked_for = context, set()
+        self._ask_for_certificates(snapshot)
         return context
+
+    def _ask_for_certificates(self, snapshot: ClusterSnapshot) -> None:
+        """Those that CAPF or a CA of CAPF-trust signed; a phone without one is refused when it registers.
+
+        Authorities are added at once, never taken away: what a certificate is good for, the registrar decides.
+        """
+        fresh = [authority for authority in snapshot.phone_authorities if authority not in self._asked_for]
+        if fresh and self._context is not None:
+            ask_for_certificate(self._context, fresh)
+            self._asked_for.update(fresh)
 
     def _changed(self, what: str, registration: Registration) -> None:
         if what == "renewed":
@@ -165,6 +175,8 @@ class CiscoCallManager(CompositeService):
         before, self._seen = self._seen, snapshot
         if before is None:
             return
+        if snapshot.trusted is not before.trusted or snapshot.own != before.own:
+            self._ask_for_certificates(snapshot)
         for order in snapshot.phone_orders:
             if order.revision > before.revision:
                 self._order(order.action, partial(concerns, order.target))

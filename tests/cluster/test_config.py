@@ -286,3 +286,8 @@ def test_what_is_no_configuration_is_refused_with_a_line(text: str) -> None:
 )
 def test_every_way_of_writing_a_mac_is_the_same_mac(text: str) -> None:
     assert normalise_mac(text) == "001122334455"
+
+
+def test_tftp_either_uses_one_port_or_a_range() -> None:
+    both = "lab: {single_port: true, tftp_ports: [7000, 7010]}\n" + GOOD
+    assert problems(both) == ["lab.yaml:1: lab: single_port and tftp_ports exclude each other: give one of them"]

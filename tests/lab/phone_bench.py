@@ -28,15 +28,22 @@ RECEPTION, STRANGER = "001122334455", "00112233CCCC"
 class LivePhone:
     """One phone from plugging in to unplugging; ``async with`` does both."""
 
-    def __init__(self, lab: Lab, mac: str = RECEPTION, model_name: str = "8865", node: str = "alpha-pub") -> None:
+    def __init__(
+        self,
+        lab: Lab,
+        mac: str = RECEPTION,
+        model_name: str = "8865",
+        node: str = "alpha-pub",
+        phone: Phone | None = None,
+    ) -> None:
         ports = lab.ports(node)
         server = TftpServer("127.0.0.1", ports.tftp, ports.http, ports.https)
         self.sink = MemorySink()
-        self.phone = Phone(mac, model(model_name), [server], MemoryFlash(), trace=Trace(self.sink))
         self.boots: list[BootReport] = []
         self.screen: list[RegistrationStatus] = []
-        self.life = PhoneLife(self.phone, LifeEvents(self.boots.append, self.screen.append), retry_s=0.1)
         self._task: asyncio.Task[None] | None = None
+        self.phone = phone or Phone(mac, model(model_name), [server], MemoryFlash(), trace=Trace(self.sink))
+        self.life = PhoneLife(self.phone, LifeEvents(self.boots.append, self.screen.append), retry_s=0.1)
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self.life.run())

@@ -185,8 +185,6 @@ async def test_a_secure_phone_registers_over_tls_with_its_lsc(make_lab: LabMaker
         for item in definition.devices
     )
     await lab.store.install(definition.model_copy(update={"devices": devices}))
-    supervisor = lab.laboratory.nodes["alpha-pub"].supervisor
-    await supervisor.restart("Cisco CallManager")  # loads the manufacturer's CA
     for key_order, size in ((KeyOrder.RSA, 1024), (KeyOrder.RSA, 2048), (KeyOrder.EC, 256)):
         await bench.schedule(order(key_order=key_order, size=size))
         async with LivePhone(lab) as live:
@@ -198,5 +196,5 @@ async def test_a_secure_phone_registers_over_tls_with_its_lsc(make_lab: LabMaker
         with_mic.phone.install_mic(bench.factory.mic("001122334455", "8865"))
         await with_mic.registered()
     async with LivePhone(lab) as without:
-        await without.said("TLS")
+        await without.said("showed no certificate")
         assert without.times_registered() == 0

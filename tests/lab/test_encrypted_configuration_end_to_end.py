@@ -175,6 +175,18 @@ async def test_an_ec_lsc_gets_the_whole_configuration_over_https_by_showing_itse
     assert [line.name for line in config.lines] == ["2001"]
 
 
+async def test_an_rsa_lsc_gets_its_stub_over_https_and_the_rest_as_ever(make_lab: LabMaker) -> None:
+    bench = await bench_with(make_lab, ADVANCED)
+    await bench.schedule(order(size=2048))
+    phone = bench.phone()
+    await phone.boot()
+    report = await phone.boot()
+    assert report.exit_code == 0
+    assert fetched(report) == [(f"{NAME}.sgn", "HTTPS"), (f"{NAME}.enc.sgn", "HTTP")]
+    answer = await wires.get(bench.lab.ports().https, f"/{NAME}.sgn", client_context(None))
+    assert not decode_phone_config(answer.body).full_config
+
+
 async def test_who_does_not_show_that_lsc_is_refused_on_https(make_lab: LabMaker) -> None:
     """R-DL-2: nobody, the device's MIC, and an older LSC of the same name are all refused."""
     bench = await bench_with(make_lab, ADVANCED)

@@ -11,18 +11,20 @@ import immutables
 
 from base.clock import ManualClock
 from cluster.config import parse_config
-from cluster.snapshot import ClusterSnapshot
+from cluster.snapshot import ClusterSnapshot, TrustEntry, lookup_key
 from services.callmanager.registrar import Reaction, Registrar
 from services.callmanager.registrations import Source
 from wire.ciscosip import register_body
 from wire.sip import Request, Response, decode
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from services.callmanager.registrations import Registration
     from wire.certificates import Certificate
     from wire.sip import Message
 
-START = datetime(2026, 3, 9, 18, 32, 46, tzinfo=UTC)
+START = datetime(2027, 3, 9, 18, 32, 46, tzinfo=UTC)
 MAC, NAME, LINE = "001122334455", "SEP001122334455", "2001"
 SECURE_MAC, SECURE_NAME = "00112233aaaa", "SEP00112233AAAA"
 THREE_LINES_MAC, THREE_LINES = "00112233bbbb", "SEP00112233BBBB"
@@ -47,7 +49,11 @@ NUMBERS = "auto_registration: {first: '0500', last: '0501'}"
 
 
 def snapshot(
-    release: str = "12.5", parameters: dict[str, str] | None = None, more: str = "", devices: str = _DEVICES
+    release: str = "12.5",
+    parameters: dict[str, str] | None = None,
+    more: str = "",
+    devices: str = _DEVICES,
+    authorities: Sequence[Certificate] = (),
 ) -> ClusterSnapshot:
     """A cluster of which only its definition and parameters matter."""
     text = _CLUSTER.format(release=release, devices=devices, more=more)
@@ -59,10 +65,15 @@ def snapshot(
         definition=parse_config(text, "test.yaml", {}).clusters[0],
         overrides=parameters or {},
         own={},
-        trusted=immutables.Map(),
+        trusted=immutables.Map({trusted.sha256: _authority(trusted) for trusted in authorities}),
         by_issuer_serial=immutables.Map(),
         stamps={},
     )
+
+
+def _authority(certificate: Certificate) -> TrustEntry:
+    stores, key = frozenset({"CAPF-trust"}), lookup_key(certificate.issuer, certificate.serial)
+    return TrustEntry(certificate.der, key, stores, frozenset(), ())
 
 
 @dataclass

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -117,13 +117,20 @@ def test_what_is_refused_says_why(request_: Request, status: int, why: str) -> N
     assert decode(encode(answer)) == answer
 
 
+MIC = foreign(f"CP-8865-{SECURE_NAME}")
+SIGNED = (LSC, MIC, foreign(NAME), foreign(f"X{SECURE_NAME}"), foreign(SECURE_NAME, end=START - timedelta(days=1)))
+"""What authorities of the cluster signed: here each is its own."""
+SECURED = snapshot(authorities=SIGNED)
+
 SECURE = {
     "its own LSC": (tls(LSC), 200, ""),
-    "its own MIC": (tls(foreign(f"CP-8865-{SECURE_NAME}")), 200, ""),
-    "no certificate": (tls(None), 403, "not that of"),
-    "another phone's": (tls(foreign(NAME)), 403, "not that of"),
-    "a name that ends alike": (tls(foreign(f"X{SECURE_NAME}")), 403, "not that of"),
-    "no name": (tls(foreign("", unit=SECURE_NAME)), 403, "not that of"),
+    "its own MIC": (tls(MIC), 200, ""),
+    "no certificate": (tls(None), 403, "showed no certificate"),
+    "another phone's": (tls(SIGNED[2]), 403, f"is not of {SECURE_NAME}"),
+    "a name that ends alike": (tls(SIGNED[3]), 403, f"is not of {SECURE_NAME}"),
+    "no name": (tls(foreign("", unit=SECURE_NAME)), 403, f"is not of {SECURE_NAME}"),
+    "one that is over": (tls(SIGNED[4]), 403, "outside its validity"),
+    "one of an unknown CA": (tls(foreign(f"cp-{SECURE_NAME}")), 403, "no CA of this cluster's phones"),
     "TCP": (tcp(), 403, "over TLS"),
     "UDP": (udp(), 403, "over TLS"),
 }
@@ -131,7 +138,7 @@ SECURE = {
 
 @pytest.mark.parametrize(("source", "status", "why"), SECURE.values(), ids=SECURE)
 def test_a_secure_device_shows_its_own_certificate(source: Source, status: int, why: str) -> None:
-    answer = Desk().answer(register(SECURE_MAC, "3001"), source)
+    answer = Desk(SECURED).answer(register(SECURE_MAC, "3001"), source)
     assert answer.status == status
     assert why in (answer.get("Warning") or "")
 
@@ -305,7 +312,7 @@ def test_another_client_gets_its_turn_when_the_first_is_gone() -> None:
 
 @pytest.mark.parametrize("request_", [register(SECURE_MAC, "3001", expires="0"), register(contact="*", expires="0")])
 def test_a_secure_registration_is_not_ended_from_outside_tls(request_: Request) -> None:
-    desk = Desk()
+    desk = Desk(SECURED)
     desk.take(register(SECURE_MAC, "3001"), tls(LSC))
     assert desk.answer(request_).status == 403
     assert desk.registered() == {SECURE_NAME: ("3001",)}
@@ -398,7 +405,7 @@ def test_strangers_reports_are_accepted_and_not_kept() -> None:
 
 
 def test_a_secure_phones_report_comes_over_its_tls() -> None:
-    desk = Desk()
+    desk = Desk(SECURED)
     assert desk.answer(alarm(CURRENT, SECURE_NAME)).status == 403
     assert desk.answer(alarm(CURRENT, SECURE_NAME), tls(LSC)).status == 202
     assert set(desk.registrar.alarms) == {SECURE_NAME}

@@ -83,7 +83,8 @@ async def test_a_phone_registers_over_udp_and_its_orders_are_repeated_until_it_a
 
 async def test_a_secure_phone_registers_over_tls_with_its_certificate() -> None:
     """The vectors' MIC is CP-8865-SEP001122334455's."""
-    view = snapshot(devices=f"devices: [{{mac: {MAC}, model: 8865, security: encrypted, lines: [{{number: {LINE}}}]}}]")
+    devices = f"devices: [{{mac: {MAC}, model: 8865, security: encrypted, lines: [{{number: {LINE}}}]}}]"
+    view = snapshot(devices=devices, authorities=[certificate("phone-mic.pem")])
     async with running(Desk(view)) as daemon:
         mic = Identity(certificate("phone-mic.pem"), private_key("phone-mic.pem"))
         phone = await Client.open(daemon, client_context(mic))

@@ -1,0 +1,72 @@
+"""Phones whose security profile wants TLS: who is trusted, whose certificate counts (R-PHN-5, R-CTL-2, R-CAPF-1)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from services.commandline.interpreter import Outcome
+from tests.lab.capf_bench import DEVICE, CapfBench, order
+from tests.lab.phone_bench import LivePhone, listed
+from tests.phone_sim.tiny_callmanager import eventually
+from tests.services.commandline_cast import Desk
+
+if TYPE_CHECKING:
+    from tests.conftest import Lab
+
+pytestmark = pytest.mark.timeout(60)
+
+
+async def mixed_mode(lab: Lab) -> None:
+    desk = Desk(lab.store)
+    desk.context.assume_yes = True
+    await desk("utils ctl set-cluster mixed-mode")
+    assert desk.outcome is Outcome.DONE
+
+
+async def secure(lab: Lab) -> None:
+    definition = lab.store.snapshot.definition
+    device = definition.devices[0].model_copy(update={"security": "encrypted"})
+    await lab.store.install(definition.model_copy(update={"devices": (device, *definition.devices[1:])}))
+
+
+async def test_a_secure_phone_registers_over_tls_with_its_mic_in_a_mixed_cluster(lab: Lab) -> None:
+    """The factory's CA is trusted while CallManager runs: no restart is needed."""
+    bench = await CapfBench.open(lab)
+    await mixed_mode(lab)
+    await secure(lab)
+    async with LivePhone(lab, phone=bench.phone()) as phone:
+        await phone.registered()
+        (row,) = await listed(lab, {DEVICE: "Match"})
+        assert row.transport == "TLS"
+
+
+async def test_a_secure_phone_registers_over_tls_with_the_lsc_that_capf_gave_it(lab: Lab) -> None:
+    bench = await CapfBench.open(lab)
+    await mixed_mode(lab)
+    await secure(lab)
+    await bench.schedule(order())
+    async with LivePhone(lab, phone=bench.phone(mic=False)) as phone:
+        await phone.registered()
+        assert bench.security().lsc is not None
+        (row,) = await listed(lab, {DEVICE: "Match"})
+        assert row.transport == "TLS"
+
+
+async def test_a_secure_phone_without_a_certificate_is_told_so(lab: Lab) -> None:
+    bench = await CapfBench.open(lab)
+    await mixed_mode(lab)
+    await secure(lab)
+    async with LivePhone(lab, phone=bench.phone(mic=False)) as phone:
+        await phone.said(f"{DEVICE} showed no certificate")
+
+
+async def test_in_a_non_secure_cluster_no_list_says_that_callmanager_may_register_phones(lab: Lab) -> None:
+    """Signalling security needs a CTL (R-SBD-5): the phone says nothing over TLS."""
+    bench = await CapfBench.open(lab)
+    await secure(lab)
+    async with LivePhone(lab, phone=bench.phone()) as phone:
+        await eventually(lambda: len(phone.screen) >= 3)  # both servers, and the first again
+        assert phone.times_registered() == 0
+        assert not [event for event in lab.sink.events if "REGISTER" in str(event.data.get("message"))]
