@@ -50,9 +50,7 @@ class TerminalConsole:
 
     async def read_key(self, prompt: str) -> str:
         """See `Console.read_key`."""
-        sys.stdout.write(prompt)
-        sys.stdout.flush()
-        key = _interruptible(_key)
+        key = _interruptible(lambda: _key(prompt))
         sys.stdout.write(f"\r{' ' * len(prompt)}\r")
         return key
 
@@ -81,11 +79,14 @@ def _line(prompt: str, *, secret: bool) -> str:
     return line.rstrip("\r\n")
 
 
-def _key() -> str:
+def _key(prompt: str) -> str:
+    """Keys count from the moment the prompt is seen: the terminal is switched before, not after."""
     descriptor = sys.stdin.fileno()
     before = termios.tcgetattr(descriptor)
     try:
         tty.setcbreak(descriptor)
+        sys.stdout.write(prompt)
+        sys.stdout.flush()
         key = sys.stdin.read(1)
     finally:
         termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
