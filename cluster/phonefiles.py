@@ -45,6 +45,7 @@ def phone_config(snapshot: ClusterSnapshot, device: Device, endpoints: Endpoints
     group = definition.group(device.callmanager_group)
     recipient = encryption_recipient(snapshot, device)
     mode, nodes = _capf(snapshot, device, endpoints)
+    security = security_in_effect(snapshot, device)
     return encode_phone_config(
         PhoneConfig(
             device_uuid=definition.stable_uuid("device", device.name),
@@ -54,8 +55,8 @@ def phone_config(snapshot: ClusterSnapshot, device: Device, endpoints: Endpoints
             tvs_servers=_tvs_servers(snapshot, group, endpoints),
             load_information=load,
             version_stamp=version_stamp(snapshot, device),
-            device_security_mode=SECURITY_MODES[device.security],
-            transport_layer_protocol=_NON_SECURE if device.security == "non-secure" else _TLS,
+            device_security_mode=SECURITY_MODES[security],
+            transport_layer_protocol=_NON_SECURE if security == "non-secure" else _TLS,
             capf_auth_mode=mode,
             capf_nodes=nodes,
             cert_hash=certificate_hash(recipient) if recipient else "",
@@ -99,6 +100,11 @@ def phone_stub(
             encrypted=True,
         )
     )
+
+
+def security_in_effect(snapshot: ClusterSnapshot, device: Device) -> str:
+    """The security of a device's profile in a mixed cluster; signalling is not secure in another one (R-SBD-5)."""
+    return device.security if snapshot.mixed_mode else "non-secure"
 
 
 def encryption_recipient(snapshot: ClusterSnapshot, device: Device) -> Certificate | None:

@@ -104,8 +104,12 @@ def _close(console: Console, told: Told, language: Language) -> None:
     console.print(Padding(table, (0, 0, 0, 2)))
     screen = [message.text for message in told.played.status_messages]
     if screen:
-        console.print(f"  {_SCREEN.of(language)} {' | '.join(screen)}")
+        _indented(console, f"{_SCREEN.of(language)} {' | '.join(screen)}")
     if not told.as_expected:
         expected = ", ".join(f"{item.what}: {item.reason.value}" for item in told.scene.expected)
         console.print(f"  {_UNEXPECTED.of(language, expected=expected)}", style="bold red")
-    console.print(f"  → {told.scene.means.of(language)}")
+    _indented(console, f"→ {told.scene.means.of(language)}")
+
+
+def _indented(console: Console, text: str) -> None:
+    console.print(Padding(Styled(text), (0, 0, 0, 2)))

@@ -9,6 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from cluster.parameters import AUTO_REGISTRATION, read_bool
+from cluster.phonefiles import security_in_effect
 from services.capf.proof import judge_certificate
 from wire.capf import CertificateType
 from wire.sip import parse_address
@@ -86,11 +87,12 @@ def expires(request: Request, contact: Address | None) -> int:
 
 def check_security(device: Device, source: Source, snapshot: ClusterSnapshot, now: datetime) -> None:
     """A device comes over the transport of its phone security profile, and over TLS with its own certificate."""
-    name, secure = device.name, device.security != "non-secure"
+    name, security = device.name, security_in_effect(snapshot, device)
+    secure = security != "non-secure"
     if secure and source.transport != "TLS":
-        raise Refused(403, "Forbidden", f"{name} has to register over TLS: its profile is {device.security}")
+        raise Refused(403, "Forbidden", f"{name} has to register over TLS: its profile is {security}")
     if not secure and source.transport == "TLS":
-        raise Refused(403, "Forbidden", f"{name} has a non-secure profile and may not register over TLS")
+        raise Refused(403, "Forbidden", f"{name} is not secure here and may not register over TLS")
     if not secure:
         return
     if source.certificate is None:

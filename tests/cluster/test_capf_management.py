@@ -13,6 +13,7 @@ from cluster.audit import Actor
 from cluster.endpoints import Endpoints, Ports
 from cluster.lsc import issue_lsc
 from cluster.management.capf import Outcome, find_device, lsc_of, record_outcome, schedule
+from cluster.parameters import SECURITY_MODE
 from cluster.phonefiles import changed_at, encryption_recipient, phone_config, phone_stub, version_stamp
 from cluster.phonesecurity import (
     MAX_WRONG_STRINGS,
@@ -204,13 +205,22 @@ async def test_a_configuration_names_no_capf_that_is_not_there(store: ClusterSto
 
 
 @pytest.mark.parametrize(
-    ("security", "mode", "transport"), [("non-secure", 1, 4), ("authenticated", 2, 3), ("encrypted", 3, 3)]
+    ("cluster", "security", "mode", "transport"),
+    [
+        ("1", "non-secure", 1, 4),
+        ("1", "authenticated", 2, 3),
+        ("1", "encrypted", 3, 3),
+        ("0", "non-secure", 1, 4),
+        ("0", "encrypted", 1, 4),
+    ],
 )
-async def test_a_security_profile_decides_mode_and_transport(
-    security: str, mode: int, transport: int, store: ClusterStore
+async def test_a_security_profile_decides_mode_and_transport_in_a_mixed_cluster(
+    cluster: str, security: str, mode: int, transport: int, store: ClusterStore
 ) -> None:
+    """R-SBD-5: signalling security needs mixed mode."""
     device = store.snapshot.devices[DEVICE].model_copy(update={"security": security})
-    config = decode_phone_config(phone_config(store.snapshot, device, ENDPOINTS, ""))
+    snapshot = replace(store.snapshot, overrides={SECURITY_MODE: cluster})
+    config = decode_phone_config(phone_config(snapshot, device, ENDPOINTS, ""))
     assert (config.device_security_mode, config.transport_layer_protocol) == (mode, transport)
 
 

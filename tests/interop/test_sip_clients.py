@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 import sipmessage
 
+from cluster.audit import Actor
+from cluster.management.ctl import set_mixed_mode
 from cluster.management.phones import registered_phones
 from phone_sim import sipmessages
 from services.callmanager import answers
@@ -61,6 +63,8 @@ def lab(
     )
     cluster = cluster.model_copy(update={"devices": (*cluster.devices, secure)})
     with SharedLab(config.model_copy(update={"clusters": (cluster,)}), folder / "state") as running:
+        store = running._laboratory.clusters["alpha"].store
+        running.call(lambda: set_mixed_mode(store, Actor("admin", "test")))
         yield running
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from services.callmanager.service import CiscoCallManager
 from services.commandline.interpreter import Outcome
 from tests.lab.capf_bench import DEVICE, CapfBench, order
 from tests.lab.phone_bench import LivePhone, listed
@@ -62,11 +63,20 @@ async def test_a_secure_phone_without_a_certificate_is_told_so(lab: Lab) -> None
         await phone.said(f"{DEVICE} showed no certificate")
 
 
-async def test_in_a_non_secure_cluster_no_list_says_that_callmanager_may_register_phones(lab: Lab) -> None:
-    """Signalling security needs a CTL (R-SBD-5): the phone says nothing over TLS."""
+async def test_in_a_non_secure_cluster_it_registers_over_tcp_until_the_mode_changes(lab: Lab) -> None:
+    """Signalling security needs a CTL (R-SBD-5); the change of mode alters the ITL, so the phone is reset."""
     bench = await CapfBench.open(lab)
     await secure(lab)
     async with LivePhone(lab, phone=bench.phone()) as phone:
-        await eventually(lambda: len(phone.screen) >= 3)  # both servers, and the first again
-        assert phone.times_registered() == 0
-        assert not [event for event in lab.sink.events if "REGISTER" in str(event.data.get("message"))]
+        await phone.registered()
+        (row,) = await listed(lab, {DEVICE: "Match"})
+        assert row.transport == "TCP"
+        await mixed_mode(lab)
+        await phone.registered(2)
+        await eventually(lambda: transports(lab) == {"TLS"})
+
+
+def transports(lab: Lab) -> set[str]:
+    services = lab.laboratory.nodes["alpha-pub"].supervisor.services
+    (found,) = (service for service in services if isinstance(service, CiscoCallManager))
+    return {item.source.transport for item in found.registrar.registrations}

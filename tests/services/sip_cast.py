@@ -11,6 +11,7 @@ import immutables
 
 from base.clock import ManualClock
 from cluster.config import parse_config
+from cluster.parameters import SECURITY_MODE
 from cluster.snapshot import ClusterSnapshot, TrustEntry, lookup_key
 from services.callmanager.registrar import Reaction, Registrar
 from services.callmanager.registrations import Source
@@ -55,7 +56,7 @@ def snapshot(
     devices: str = _DEVICES,
     authorities: Sequence[Certificate] = (),
 ) -> ClusterSnapshot:
-    """A cluster of which only its definition and parameters matter."""
+    """A mixed cluster of which only its definition and parameters matter."""
     text = _CLUSTER.format(release=release, devices=devices, more=more)
     return ClusterSnapshot(
         revision=1,
@@ -63,7 +64,7 @@ def snapshot(
         configured=1,
         configured_at=START,
         definition=parse_config(text, "test.yaml", {}).clusters[0],
-        overrides=parameters or {},
+        overrides={SECURITY_MODE: "1", **(parameters or {})},
         own={},
         trusted=immutables.Map({trusted.sha256: _authority(trusted) for trusted in authorities}),
         by_issuer_serial=immutables.Map(),

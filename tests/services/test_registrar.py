@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from base.clock import ManualClock
+from cluster.parameters import SECURITY_MODE
 from services.callmanager.registrations import ItlStatus
 from tests.foreign import foreign
 from tests.services.sip_cast import (
@@ -146,6 +147,13 @@ def test_a_secure_device_shows_its_own_certificate(source: Source, status: int, 
 @pytest.mark.parametrize(("source", "status"), [(tcp(), 200), (udp(), 200), (tls(foreign(NAME)), 403)])
 def test_a_non_secure_device_uses_udp_or_tcp(source: Source, status: int) -> None:
     assert Desk().answer(register(), source).status == status
+
+
+@pytest.mark.parametrize(("source", "status"), [(tcp(), 200), (udp(), 200), (tls(LSC), 403)])
+def test_a_secure_profile_counts_in_a_mixed_cluster_only(source: Source, status: int) -> None:
+    """R-SBD-5."""
+    view = snapshot(parameters={SECURITY_MODE: "0"}, authorities=SIGNED)
+    assert Desk(view).answer(register(SECURE_MAC, "3001"), source).status == status
 
 
 # ---------------------------------------------------------------- who, which lines, how long
