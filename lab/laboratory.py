@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Self
 
 from base.trace import Trace
 from cluster.claims import NodeClaim
+from cluster.management.warnings import warnings_of
 from cluster.servicestatus import forget_observed
 from cluster.store import ClusterStore
-from cluster.trustlists import size_warning
 from lab.manufacturing import ManufacturingCa, trust_manufacturer
 from lab.neighbours import Neighbours, ports_file
 from services.node import EndpointBook, Node
@@ -76,6 +76,7 @@ class Laboratory:
         self._book.endpoints = plan.endpoints
         self._claims = contextlib.ExitStack()
         self._ports_written = False
+        self._warned: set[str] = set()
         self._neighbours: asyncio.Task[None] | None = None
         self.clusters: dict[str, RunningCluster] = {}
 
@@ -120,6 +121,9 @@ class Laboratory:
             known = ", ".join(node.name for cluster in self.plan.config.clusters for node in cluster.nodes)
             raise OperatorError(f"the configuration has no node {self._only!r}; nodes: {known}")
         await self._watch_neighbours()
+        self._warned = set(self.warnings())
+        for cluster in self.clusters.values():
+            cluster.store.subscribe(lambda _snapshot: self._tell_new_warnings())
 
     async def _start_cluster(self, definition: ClusterDefinition, chosen: list[NodeDefinition]) -> None:
         settings = self.plan.config.lab
@@ -182,12 +186,19 @@ class Laboratory:
 
     def warnings(self) -> list[str]:
         """What the operator should know about the clusters as they are."""
-        found = []
+        found: list[str] = []
         for cluster in self.clusters.values():
+            found += warnings_of(cluster.store.snapshot, cluster.store.now())
             for name, node in cluster.nodes.items():
-                found.append(size_warning(cluster.store.snapshot, name))
                 found += [f"{service} is deactivated on {name}" for service in node.deactivated()]
-        return [warning for warning in found if warning is not None]
+        return found
+
+    def _tell_new_warnings(self) -> None:
+        """After a change: what was not true before it."""
+        present = set(self.warnings())
+        for warning in sorted(present - self._warned):
+            self._say(f"warning: {warning}")
+        self._warned = present
 
     def write_ports_file(self) -> Path:
         """Writes what listens where as JSON into the state folder; one file for each process when it runs one node."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from lab.console import out, print_json, say
+from lab.console import err, out, print_json, say
 from lab.options import DEFAULT_STATE, JsonOption, StateOption, read_file
 from lab.stores import ClusterOption, with_store
 from wire.certificates import Certificate
@@ -28,12 +28,16 @@ app = typer.Typer(
 def list_certificates(
     state: StateOption = DEFAULT_STATE, cluster: ClusterOption = None, *, as_json: JsonOption = False
 ) -> None:
-    """List own and trusted certificates with their validity."""
+    """List own and trusted certificates with their validity, and warn of those that end soon."""
 
-    async def work(store: ClusterStore) -> list[dict[str, object]]:
-        return _rows(store.snapshot)
+    async def work(store: ClusterStore) -> tuple[list[dict[str, object]], list[str]]:
+        from cluster.management.warnings import warnings_of
 
-    rows = with_store(state, cluster, work)
+        return _rows(store.snapshot), warnings_of(store.snapshot, store.now())
+
+    rows, warnings = with_store(state, cluster, work)
+    for warning in warnings:
+        err.print(f"warning: {warning}", style="yellow")
     if as_json:
         print_json(rows)
         return
