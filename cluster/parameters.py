@@ -145,16 +145,14 @@ CATALOGUE: dict[str, Parameter] = {
     parameter.name: parameter
     for parameter in (
         Parameter(SECURITY_MODE, "0 non-secure, 1 mixed", _fixed("0"), _mode_text, "security mode of the cluster"),
-        Parameter(FIPS_MODE, "True or False", _fixed("False"), _bool_text, "rules for keys and hashes (R-CRT-2)"),
-        Parameter(
-            ROLLBACK, "True or False", _fixed("False"), _bool_text, "empty TVS and TFTP sections in the ITL (R-RBK-1)"
-        ),
+        Parameter(FIPS_MODE, "True or False", _fixed("False"), _bool_text, "rules for keys and hashes"),
+        Parameter(ROLLBACK, "True or False", _fixed("False"), _bool_text, "empty TVS and TFTP sections in the ITL"),
         Parameter(
             ADVANCED_ENCRYPTION,
             "True or False",
             _fixed("False"),
             _bool_text,
-            "ITL signer version 1.1: phones fetch their configuration by HTTPS on 6971 (R-DL-4)",
+            "ITL signer version 1.1: phones fetch their configuration by HTTPS on 6971",
         ),
         Parameter(FILE_SIGNATURE, "SHA-1 or SHA-512", _file_digest_default, _digest_text, "digest of signed files"),
         Parameter(
@@ -162,21 +160,21 @@ CATALOGUE: dict[str, Parameter] = {
             "1..604800 seconds",
             _fixed("86400"),
             _ttl_text,
-            "how long phones may keep an answer of TVS (R-TVS-1)",
+            "how long phones may keep an answer of TVS",
         ),
         Parameter(
             AUTO_REGISTRATION,
             "True or False",
             _fixed("True"),
             _bool_text,
-            "unknown phones get XMLDefault.cnf.xml (R-DL-5)",
+            "unknown phones get XMLDefault.cnf.xml",
         ),
         Parameter(
             TLS_CIPHERS,
             f"one of: {'; '.join(TLS_CIPHER_CHOICES)}",
             _fixed(DEFAULT),
             tls_ciphers_text,
-            "suites of the SIP listeners; needs a restart of Cisco CallManager (R-ECC-1)",
+            "suites of the SIP listeners; needs a restart of Cisco CallManager",
         ),
         Parameter(
             PHONE_RESET,

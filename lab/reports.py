@@ -43,6 +43,29 @@ _CAPF_OUTCOME = {
 _CAPF_GOOD = frozenset({"updated", "nothing_to_do"})
 
 
+_FETCHED = (
+    Text("File", "ファイル"),
+    Text("Over", "経路"),
+    Text("Server", "サーバ"),
+    Text("Outcome", "結果"),
+    Text("Bytes", "バイト"),
+    Text("ms", "ms"),
+)
+_ATTEMPTS = {
+    "arrived": Text("arrived", "受信"),
+    "not found": Text("not found", "ファイルなし"),
+    "answered, but not with the file": Text("answered, but not with the file", "応答したがファイルではない"),
+    "no answer": Text("no answer", "応答なし"),
+    "server's certificate refused": Text("server's certificate refused", "サーバ証明書を拒否"),
+}
+_SOURCES = {
+    "server": Text("configuration from server", "設定ファイルはサーバから"),
+    "flash": Text("configuration from flash", "設定ファイルはフラッシュから"),
+    "none": Text("no configuration", "設定ファイルなし"),
+}
+_MESSAGES = Text("Status messages", "ステータスメッセージ")
+
+
 def decision_table(decisions: Sequence[DecisionReport], language: Language) -> Table:
     """One decision in two lines: the verdict with its code, then the reason in a sentence."""
     table = Table.grid(padding=(0, 2))
@@ -70,22 +93,20 @@ def print_boot(console: Console, report: BootReport, language: Language) -> None
     """A boot from power on to its end."""
     console.print(f"{report.device} ({report.model})", style="bold")
     fetched = Table(show_header=True, box=None, padding=(0, 2))
-    for heading in ("File", "Over", "Server", "Outcome", "Bytes", "ms"):
-        fetched.add_column(
-            heading, justify="right" if heading in {"Bytes", "ms"} else "left", no_wrap=heading == "File"
-        )
+    for number, heading in enumerate(_FETCHED):
+        fetched.add_column(heading.of(language), justify="right" if number > 3 else "left", no_wrap=not number)
     for item in report.fetches:
-        outcome = item.failure.value if item.failure else "arrived"
+        outcome = _ATTEMPTS[item.failure.value if item.failure else "arrived"].of(language)
         row = (item.file, item.transport.value, item.server, outcome, str(item.size or ""), f"{item.duration_ms:.1f}")
         fetched.add_row(*row, style="" if item.failure is None else "dim")
     console.print(fetched)
     console.print(decision_table(report.decisions, language))
     if report.capf is not None:
         _print_capf(console, report.capf, language)
-    _print_messages(console, report.status_messages)
+    _print_messages(console, report.status_messages, language)
+    source = _SOURCES[report.config_source].of(language)
     console.print(
-        f"{_OUTCOME[report.outcome.value].of(language)}: configuration from {report.config_source}, "
-        f"{report.duration_ms:.0f} ms",
+        f"{_OUTCOME[report.outcome.value].of(language)}: {source}, {report.duration_ms:.0f} ms",
         style="bold green" if report.exit_code == 0 else "bold red",
     )
 
@@ -144,10 +165,10 @@ def _print_list(console: Console, summary: ListSummary) -> None:
     console.print(table)
 
 
-def _print_messages(console: Console, messages: Sequence[StatusMessage]) -> None:
+def _print_messages(console: Console, messages: Sequence[StatusMessage], language: Language = "en") -> None:
     if not messages:
         return
-    console.print("Status messages", style="bold")
+    console.print(_MESSAGES.of(language), style="bold")
     for message in messages:
         reason = f"  ({message.reason}: {message.detail})" if message.reason else ""
         console.print(f"  {message.time[11:19]}  {message.text}{reason}")

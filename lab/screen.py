@@ -10,12 +10,15 @@ import contextlib
 import os
 import signal
 import sys
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from lab.phoneweb import PhoneWeb
 from lab.reports import decision_table, print_directory, print_settings
 from lab.story.text import Text
 from phone_sim.life import LifeEvents, PhoneLife
+from phone_sim.webpages import WebFacts
 from wire.errors import UcmsimError
 
 if TYPE_CHECKING:
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from base.trace import Trace
     from lab.story.text import Language
     from phone_sim.phone import Phone
     from phone_sim.registration import RegistrationStatus
@@ -33,14 +37,31 @@ _KEYS = Text(
     "キー(続けて Enter): d ディレクトリ、s 設定、e 信頼リスト消去、r リセット、q 電源断",
 )
 _LONGEST_KEY = 64
+_WEB = Text("Web page: {url}", "Web ページ: {url}")
 _BOOTED = Text("boot {number}: {outcome}", "起動 {number} 回目: {outcome}")
 
 
-async def show_life(phone: Phone, console: Console, language: Language) -> None:
+@dataclass(frozen=True, slots=True)
+class WebPage:
+    """Where the phone's own web pages are served.
+
+    Attributes:
+        where: host and port to bind; the port may be 0.
+        tftp_servers: that the phone was given.
+        trace: takes what happens there.
+    """
+
+    where: tuple[str, int]
+    tftp_servers: tuple[str, ...]
+    trace: Trace
+
+
+async def show_life(phone: Phone, console: Console, language: Language, page: WebPage | None = None) -> None:
     """Runs the phone until it is unplugged, by key, Ctrl-C or a signal.
 
     Raises:
         FlashError: flash cannot be written.
+        OperatorError: the web page's address cannot be bound.
     """
     screen = _Screen(phone, console, language)
     unplugged = asyncio.Event()
@@ -51,7 +72,12 @@ async def show_life(phone: Phone, console: Console, language: Language) -> None:
     console.print(_KEYS.of(language), style="dim")
     keys = asyncio.create_task(screen.read_keys(unplugged))
     try:
-        await screen.live(unplugged)
+        async with contextlib.AsyncExitStack() as stack:
+            if page is not None:
+                web = PhoneWeb(page.where, lambda: screen.facts(page.tftp_servers), page.trace)
+                await stack.enter_async_context(web)
+                console.print(_WEB.of(language, url=web.url), markup=False)
+            await screen.live(unplugged)
     finally:
         keys.cancel()
         with contextlib.suppress(asyncio.CancelledError):
@@ -63,6 +89,19 @@ class _Screen:
         self._phone, self._console, self._language = phone, console, language
         self._life = PhoneLife(phone, LifeEvents(self._booted, self._registration))
         self._restart = asyncio.Event()
+
+    def facts(self, tftp_servers: tuple[str, ...]) -> WebFacts:
+        """What the phone's web pages say now."""
+        registration = self._life.registration
+        status = registration.status if registration is not None else None
+        return WebFacts(
+            settings=self._phone.settings,
+            number=registration.number if registration is not None else "",
+            address=registration.address if registration is not None else "",
+            tftp_servers=tftp_servers,
+            registered_with=status.server if status is not None else "",
+            status=status.text if status is not None else "",
+        )
 
     async def live(self, unplugged: asyncio.Event) -> None:
         while not unplugged.is_set():

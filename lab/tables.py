@@ -18,7 +18,7 @@ def listening_table(listeners: list[tuple[str, str, Listener]]) -> Table:
         ports.setdefault((node, item.host, service), []).append(f"{item.protocol} {port}")
     table = Table(title="Listening", title_justify="left")
     for heading in ("Node", "Address", "Service", "Ports"):
-        table.add_column(heading, no_wrap=heading != "Ports")
+        table.add_column(heading, no_wrap=heading != "Ports", overflow="fold")
     last = ""
     for (node, host, service), texts in ports.items():
         shown = (node, host) if node != last else ("", "")

@@ -166,6 +166,16 @@ class Registration:
         self.wanted_version = ""
         self.given_up_version = ""
 
+    @property
+    def number(self) -> str:
+        """The directory number that it registers."""
+        return self._config.lines[0].name if self._config.lines else ""
+
+    @property
+    def address(self) -> str:
+        """The phone's address towards its CallManager; empty while it is not registered."""
+        return self._link.connection.local[0] if self._link is not None else ""
+
     async def run(self) -> Ended:
         """Registers and stays registered; see the module."""
         self._ended = asyncio.get_running_loop().create_future()
@@ -328,7 +338,7 @@ class Registration:
         mac = self._identity.mac
         return Caller(
             mac=mac,
-            line=first.name if first else "",
+            line=self.number,
             contact_user=(first.contact if first else "") or mac,
             model_number=self._identity.model_number,
             user_agent=self._identity.user_agent,

@@ -62,12 +62,10 @@ async def _run(language: Language, trace: Trace, *, any_ports: bool, quiet: bool
             err.print(f"… {text}")
 
     with tempfile.TemporaryDirectory(prefix="ucmsim-demo-") as folder:
-        for note in plan.notes:
-            say(note)
         try:
             return await run(Laboratory(plan, Path(folder), trace=trace, say=say))
         except BindingError as error:
             if not error.moving_helps or any_ports:
                 raise
-            say(f"{error.args[0]}; the system chooses other ports for this demonstration")
+            say("UCM's port numbers are in use here: the system chooses others for this demonstration")
             return await run(Laboratory(any_free_ports(config), Path(folder), trace=trace, say=say))

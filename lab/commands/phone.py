@@ -91,17 +91,33 @@ def run(
     mac: MacOption,
     model: ModelOption = "8865",
     flash: FlashOption = None,
-    http_port: Annotated[int | None, typer.Option("--http-port", help="HTTP port of the servers.", min=1)] = None,
-    https_port: Annotated[int | None, typer.Option("--https-port", help="HTTPS port of the servers.", min=1)] = None,
+    http_port: Annotated[
+        int | None, typer.Option("--http-port", help="HTTP port of the servers.", min=1, max=65_535)
+    ] = None,
+    https_port: Annotated[
+        int | None, typer.Option("--https-port", help="HTTPS port of the servers.", min=1, max=65_535)
+    ] = None,
+    auth_string: Annotated[
+        str | None, typer.Option("--auth-string", help="Authentication string that somebody types for CAPF.")
+    ] = None,
+    web: Annotated[
+        str | None,
+        typer.Option("--web", metavar="[HOST:]PORT", help="Serve the phone's own web page there; off by default."),
+    ] = None,
     trace: TraceOption = None,
     language: LanguageOption = "en",
 ) -> None:
     """Keep a phone alive until Ctrl-C: it boots, registers, renews, and obeys resets and restarts from its server."""
-    from lab.screen import show_life
+    from lab.phoneweb import web_address
+    from lab.screen import WebPage, show_life
 
+    where = web_address(web) if web is not None else None
     with open_trace(trace) as events:
-        phone = _phone(mac, model, _servers(tftp, http_port, https_port), flash, events)
-        asyncio.run(show_life(phone, out, language))
+        servers = _servers(tftp, http_port, https_port)
+        phone = _phone(mac, model, servers, flash, events, auth_string)
+        hosts = tuple(server.host for server in servers)
+        page = WebPage(where, hosts, events) if where is not None else None
+        asyncio.run(show_life(phone, out, language, page))
 
 
 @app.command("manufacture")

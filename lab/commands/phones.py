@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from lab.console import out, print_json, say
+from lab.console import err, out, print_json, say
 from lab.options import DEFAULT_STATE, JsonOption, StateOption
 from lab.stores import ClusterOption, with_store
 
@@ -31,7 +31,7 @@ def list_phones(
     async def work(store: ClusterStore) -> list[dict[str, object]]:
         from cluster.management.phones import registered_phones
 
-        found = {phone.device: phone for phone in await registered_phones(store)}
+        found = {phone.device: phone for phone in await registered_phones(store) if store.runs(phone.node)}
         return [
             {
                 "device": device.name,
@@ -85,11 +85,16 @@ def _order(action: str, target: str, state: StateOption, cluster: ClusterOption)
     from cluster.audit import Actor
     from cluster.management.phones import order_phones
 
-    async def work(store: ClusterStore) -> int:
-        return await order_phones(store, action, target, Actor("admin", "phones command"))
+    async def work(store: ClusterStore) -> tuple[int, list[str]]:
+        count = await order_phones(store, action, target, Actor("admin", "phones command"))
+        nodes = [node.name for node in store.snapshot.definition.nodes]
+        return count, [] if any(store.runs(node) for node in nodes) else nodes
 
-    count = with_store(state, cluster, work)
-    say(f"{action}: ordered for {count} device(s); those that are registered get it now")
+    count, stopped = with_store(state, cluster, work)
+    if stopped:
+        err.print(f"warning: none of {', '.join(stopped)} is running, so nobody gets the order", style="yellow")
+    else:
+        say(f"{action}: ordered for {count} device(s); those that are registered get it now")
 
 
 def _state(found: dict[str, RegisteredPhone], device: str) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -40,7 +41,8 @@ def sftp(
     except ValidationError as error:
         raise typer.BadParameter("a user is 1 to 32 letters, digits and _.-, a password 1 to 256 characters") from error
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        if not folder.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, "there is no such folder")
     except OSError as error:
         raise OperatorError(f"{folder} cannot be served: {error.strerror}") from error
     asyncio.run(_serve(folder, host, port, account))

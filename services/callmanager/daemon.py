@@ -126,18 +126,24 @@ class StreamListener:
 
     async def start(self) -> None:
         """See `services.composite.Part`."""
+        server: asyncio.Server | None = None
         try:
-            self._server = await asyncio.get_running_loop().create_server(
+            server = await asyncio.get_running_loop().create_server(
                 lambda: _Connection(self),
                 self._host,
                 self._port,
                 ssl=self._context,
                 backlog=1_024,
+                start_serving=False,
                 ssl_handshake_timeout=self.exchange.limits.handshake_s if self._context else None,
             )
+            self.exchange.ports[self.transport] = server.sockets[0].getsockname()[1]
+            await server.start_serving()
         except OSError as error:
+            if server is not None:
+                server.close()
             raise binding_error(error, "SIP", self._host, self._port) from error
-        self.exchange.ports[self.transport] = self._server.sockets[0].getsockname()[1]
+        self._server = server
 
     async def stop(self, grace_s: float) -> None:  # noqa: ARG002 - a registrar owes nobody an answer
         """See `services.composite.Part`."""
@@ -198,8 +204,8 @@ class DatagramListener(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         """One datagram is one message."""
-        if not data.strip(b"\r\n\0"):
-            return  # keep-alives are empty lines
+        if self._transport is None or not data.strip(b"\r\n\0"):
+            return  # not started yet; or a keep-alive, which is an empty line
         try:
             message = decode(data)
         except WireError as error:

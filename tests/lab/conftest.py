@@ -35,3 +35,10 @@ def running_lab(tmp_path_factory: pytest.TempPathFactory, state_templates: Templ
     state = copy_template(state_templates, tmp_path_factory.mktemp("running") / "state")
     with SharedLab(lab_config(), state) as lab:
         yield lab
+
+
+@pytest.fixture
+def running(state: Path) -> Iterator[SharedLab]:
+    """A laboratory that runs, for tests that change it."""
+    with SharedLab(lab_config(), state) as lab:
+        yield lab

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from base.tls import server_context
 from cluster.management.certificates import regenerate
+from cluster.management.ctl import set_mixed_mode
 from cluster.phonesecurity import Authentication, CapfOrder, KeyOrder, Operation
 from cluster.purposes import Purpose
 from phone_sim.capf_side import CapfOutcome
@@ -185,6 +186,7 @@ async def test_a_secure_phone_registers_over_tls_with_its_lsc(make_lab: LabMaker
         for item in definition.devices
     )
     await lab.store.install(definition.model_copy(update={"devices": devices}))
+    await set_mixed_mode(lab.store, ADMIN)  # R-SBD-5: a secure profile counts in a mixed cluster
     for key_order, size in ((KeyOrder.RSA, 1024), (KeyOrder.RSA, 2048), (KeyOrder.EC, 256)):
         await bench.schedule(order(key_order=key_order, size=size))
         async with LivePhone(lab) as live:

@@ -2,74 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
-import subprocess
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from cluster.management.phones import RegisteredPhone, note_registrations
+from cluster.store import ClusterStore
+from lab.laboratory import database_path
 from tests.conftest import lab_config
-from tests.lab.command import PATIENCE_S, clean_environment, program, ucmsim, until
+from tests.lab.command import PATIENCE_S, ucmsim, until
+from tests.lab.running_phone import RunningPhone
 from tests.shared_lab import PUB, SharedLab
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
 DEVICE = "SEP001122334455"
-
-
-@pytest.fixture
-def running(state: Path) -> Iterator[SharedLab]:
-    with SharedLab(lab_config(), state) as lab:
-        yield lab
-
-
-class RunningPhone:
-    """``ucmsim phone run`` as a process of its own."""
-
-    def __init__(self, lab: SharedLab, folder: Path, *arguments: str, keyboard: bool = True) -> None:
-        ports = lab.ports(PUB)
-        self._output = (folder / "phone.out").open("w+", encoding="utf-8")
-        command = ["phone", "run", "--mac", "001122334455", "--tftp", f"127.0.0.1:{ports.tftp}"]
-        command += ["--http-port", str(ports.http), "--https-port", str(ports.https), *arguments]
-        self.process = subprocess.Popen(
-            [*program(), *command],
-            stdin=subprocess.PIPE if keyboard else subprocess.DEVNULL,
-            stdout=self._output,
-            stderr=subprocess.STDOUT,
-            env=clean_environment(COLUMNS="200"),
-            text=True,
-        )
-
-    @property
-    def screen(self) -> str:
-        return Path(self._output.name).read_text("utf-8")
-
-    def shows(self, text: str, times: int = 1) -> None:
-        """Waits until it does."""
-        for _ in until(lambda: self.screen.count(text) >= times):
-            assert self.process.poll() is None, self.screen
-
-    def press(self, key: str) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write(key + "\n")
-        self.process.stdin.flush()
-
-    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
-        self.process.send_signal(number)
-        return self.process.wait(PATIENCE_S)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait(PATIENCE_S)
-        if self.process.stdin is not None:
-            self.process.stdin.close()
-        self._output.close()
 
 
 def phones(state: Path) -> dict[str, dict[str, Any]]:
@@ -164,12 +114,22 @@ def test_an_order_to_nobody_says_so(state: Path, arguments: tuple[str, ...], cod
 
 @pytest.mark.parametrize("action", ["reset", "restart", "apply-config", "check-version"])
 def test_an_order_may_be_given_while_nothing_runs(state: Path, action: str) -> None:
-    assert ucmsim("phones", action, "--to", DEVICE, "--state", state).code == 0
+    done = ucmsim("phones", action, "--to", DEVICE, "--state", state)
+    assert done.code == 0
+    assert "so nobody gets the order" in done.err
     entries = ucmsim("audit", "--state", state, "--json")
     assert entries.json[0]["what"] == f"phones: {action} {DEVICE}"
 
 
-def test_what_a_killed_process_left_is_not_listed_after_the_next_start(state: Path) -> None:
+def test_what_a_killed_process_left_is_not_listed(state: Path) -> None:
+    left = RegisteredPhone(PUB, DEVICE, "192.0.2.7", "UDP", ("2001",), "Match", "2026-03-09T18:32:46+00:00")
+
+    async def leave() -> None:
+        store = await ClusterStore.open(database_path(state, "alpha"))
+        await note_registrations(store, PUB, [left])
+        await store.close()
+
+    asyncio.run(leave())
+    assert phones(state)[DEVICE]["status"] == "Unregistered", "its node does not run"
     with SharedLab(lab_config(), state):
-        pass
-    assert {row["status"] for row in phones(state).values()} == {"Unregistered"}
+        wait_for(state, "Unregistered")
