@@ -17,6 +17,7 @@ from sqlalchemy import delete, insert
 from cluster import changes, schema
 from cluster.audit import SYSTEM
 from cluster.purposes import Purpose
+from cluster.servicecatalogue import wanted_state
 from wire.certificates import Certificate
 from wire.errors import Refusal, WireError
 from wire.signing import SigningKey
@@ -35,11 +36,7 @@ MAX_P12_SIZE = 64 * 1024
 def tftp_nodes(snapshot: ClusterSnapshot) -> list[str]:
     """Nodes on which Cisco Tftp is activated, publisher first."""
     nodes = sorted(snapshot.definition.nodes, key=lambda node: not node.publisher)
-    return [
-        node.name
-        for node in nodes
-        if (state.activated if (state := snapshot.services.get((node.name, "Cisco Tftp"))) else "tftp" in node.services)
-    ]
+    return [node.name for node in nodes if wanted_state(snapshot, node.name, "Cisco Tftp").activated]
 
 
 async def reset_localkey(store: ClusterStore, actor: Actor) -> list[str]:
