@@ -46,6 +46,13 @@ TftpOption = Annotated[
 FlashOption = Annotated[
     Path | None, typer.Option("--flash", help="Folder that is the phone's memory; without it, a new phone each time.")
 ]
+HttpPortOption = Annotated[int | None, typer.Option("--http-port", help="HTTP port of the servers.", min=1, max=65_535)]
+HttpsPortOption = Annotated[
+    int | None, typer.Option("--https-port", help="HTTPS port of the servers.", min=1, max=65_535)
+]
+AuthStringOption = Annotated[
+    str | None, typer.Option("--auth-string", help="Authentication string that somebody types for CAPF.")
+]
 FolderOption = Annotated[Path, typer.Option("--flash", help="Folder that is the phone's memory.")]
 
 
@@ -55,15 +62,9 @@ def boot(
     mac: MacOption,
     model: ModelOption = "8865",
     flash: FlashOption = None,
-    http_port: Annotated[
-        int | None, typer.Option("--http-port", help="HTTP port of the servers.", min=1, max=65_535)
-    ] = None,
-    https_port: Annotated[
-        int | None, typer.Option("--https-port", help="HTTPS port of the servers.", min=1, max=65_535)
-    ] = None,
-    auth_string: Annotated[
-        str | None, typer.Option("--auth-string", help="Authentication string that somebody types for CAPF.")
-    ] = None,
+    http_port: HttpPortOption = None,
+    https_port: HttpsPortOption = None,
+    auth_string: AuthStringOption = None,
     trace: TraceOption = None,
     language: LanguageOption = "en",
     *,
@@ -91,15 +92,9 @@ def run(
     mac: MacOption,
     model: ModelOption = "8865",
     flash: FlashOption = None,
-    http_port: Annotated[
-        int | None, typer.Option("--http-port", help="HTTP port of the servers.", min=1, max=65_535)
-    ] = None,
-    https_port: Annotated[
-        int | None, typer.Option("--https-port", help="HTTPS port of the servers.", min=1, max=65_535)
-    ] = None,
-    auth_string: Annotated[
-        str | None, typer.Option("--auth-string", help="Authentication string that somebody types for CAPF.")
-    ] = None,
+    http_port: HttpPortOption = None,
+    https_port: HttpsPortOption = None,
+    auth_string: AuthStringOption = None,
     web: Annotated[
         str | None,
         typer.Option("--web", metavar="[HOST:]PORT", help="Serve the phone's own web page there; off by default."),
