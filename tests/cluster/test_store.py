@@ -387,9 +387,12 @@ async def test_old_definitions_do_not_pile_up(store: ClusterStore) -> None:
 
 
 async def test_a_store_closes_twice(store: ClusterStore) -> None:
+    before = asyncio.all_tasks()
     store.watch(0.001)
+    assert len(asyncio.all_tasks()) == len(before) + 1
     await store.close()
     await store.close()
+    assert asyncio.all_tasks() == before, "nobody watches any more"
 
 
 async def test_mixed_mode_is_a_parameter_that_only_the_cluster_sets(store: ClusterStore) -> None:

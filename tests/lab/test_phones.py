@@ -48,7 +48,8 @@ async def test_a_phone_boots_registers_and_is_listed_until_it_is_unplugged(lab: 
 async def test_a_phone_without_itl_is_listed_as_such(lab: Lab) -> None:
     async with LivePhone(lab, model_name="7940") as phone:
         await phone.registered()
-        await listed(lab, {RECEPTION_DEVICE: "Not Installed"})
+        (row,) = await listed(lab, {RECEPTION_DEVICE: "Not Installed"})
+        assert (row.node, row.itl) == ("alpha-pub", "Not Installed")
 
 
 async def test_the_version_check_after_a_registration_changes_nothing_when_nothing_changed(lab: Lab) -> None:
