@@ -7,19 +7,20 @@ Exit codes, the same for every command:
 - 2  wrong usage or a mistake in the configuration
 - 3  cannot be done here: port in use, no permission, file not readable
 - 4  a server could not be reached
+
+Besides, as for any program: 130 after Ctrl-C, 141 when whoever read the output went away.
 """
 
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from typing import Annotated
 
 import typer
 
 from lab.commands import admin, capf, cert, demo, file, parameter, phone, phones, sftp, tvs, up
-from lab.console import one_line, write_what_cannot_be_encoded_as_escapes
+from lab.console import end_without_reader, one_line, write_what_cannot_be_encoded_as_escapes
 from wire.errors import ConfigError, OperatorError, UcmsimError
 
 EXIT_NO, EXIT_USAGE, EXIT_CANNOT, EXIT_UNREACHABLE = 1, 2, 3, 4
@@ -96,7 +97,7 @@ def main() -> None:
         _say(str(error))
         sys.exit(exit_code(error))
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        end_without_reader()
     except OSError as error:  # output that cannot be written, most likely
         _say(f"cannot go on: {error.strerror or error}")
         sys.exit(EXIT_CANNOT)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import re
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from rich.console import Console
 from rich.text import Text
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
 
 PIPE_WIDTH = 120
 """Columns of output that goes to a file or another program, so that no table loses text there."""
+EXIT_NO_READER = 141
+"""What a shell sees of a program that SIGPIPE ended; ours ends the same way when whoever read its output went away."""
+_BLANKS_BEFORE_END = re.compile(r" +(?=\n)")
 
 
 def one_line(text: str) -> str:
@@ -52,8 +57,52 @@ class PlainConsole(Console):
         """See `rich.console.Console.render_str`."""
         return Text(printable(text), style=style, justify=justify, overflow=overflow)
 
+    def on_broken_pipe(self) -> NoReturn:
+        """See `rich.console.Console.on_broken_pipe`."""
+        end_without_reader()
 
-out = PlainConsole(highlight=False, width=None if sys.stdout and sys.stdout.isatty() else PIPE_WIDTH)
+
+class TrimmedOutput(io.TextIOBase):
+    """Standard output without the blanks that fill up the lines of a table."""
+
+    def __init__(self) -> None:
+        self._held = ""
+
+    @property
+    def encoding(self) -> str:
+        """Of standard output."""
+        return sys.stdout.encoding
+
+    def isatty(self) -> bool:
+        """False: programs read this one."""
+        return False
+
+    def write(self, text: str) -> int:
+        """Writes on; blanks at the end wait for what comes after them."""
+        whole = _BLANKS_BEFORE_END.sub("", self._held + text)
+        shown = whole.rstrip(" ")
+        self._held = whole[len(shown) :]
+        sys.stdout.write(shown)
+        return len(text)
+
+    def flush(self) -> None:
+        """Hands over what was written."""
+        sys.stdout.flush()
+
+
+def end_without_reader() -> NoReturn:
+    """Ends the program quietly, because nobody reads its output any more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains when it closes it
+    sys.exit(EXIT_NO_READER)
+
+
+def _results() -> PlainConsole:
+    if sys.stdout is not None and sys.stdout.isatty():
+        return PlainConsole(highlight=False)
+    return PlainConsole(highlight=False, width=PIPE_WIDTH, file=TrimmedOutput())
+
+
+out = _results()
 """Results."""
 err = PlainConsole(highlight=False, stderr=True, soft_wrap=True)
 """Progress and remarks."""
@@ -74,4 +123,7 @@ def say(text: str) -> None:
 def print_json(value: object) -> None:
     """One JSON document on stdout, never coloured or wrapped. Keys stay in order; what JSON lacks becomes text."""
     text = json.dumps(value, indent=2, ensure_ascii=False, default=str)
-    print(text.encode("utf-8", "backslashreplace").decode("utf-8"))
+    try:
+        print(text.encode("utf-8", "backslashreplace").decode("utf-8"), flush=True)
+    except BrokenPipeError:
+        end_without_reader()

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
 from lab.console import err, out, print_json
 from lab.options import DEFAULT_STATE, JsonOption, StateOption, host_and_port
+from lab.tables import Rows
 from wire.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -87,13 +87,17 @@ def audit(
     if as_json:
         print_json(rows)
         return
-    table = Table()
-    for heading in ("Revision", "When (UTC)", "Who", "From", "What"):
-        table.add_column(heading, overflow="fold")
-    for row in rows:
-        when = str(row["at"])[:19].replace("T", " ")
-        table.add_row(str(row["revision"]), when, str(row["who"]), str(row["origin"]), str(row["what"]))
-    out.print(table)
+    shown = [
+        (
+            str(row["revision"]),
+            str(row["at"])[:19].replace("T", " "),
+            str(row["who"]),
+            str(row["origin"]),
+            str(row["what"]),
+        )
+        for row in rows
+    ]
+    out.print(Rows(("Revision", "When (UTC)", "Who", "From", "What"), shown, prose=("From", "What")))
 
 
 # ------------------------------------------------------------------ on a state folder

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
 from cluster.phonesecurity import (
     DEFAULT_EC_SIZE,
@@ -20,6 +19,7 @@ from cluster.phonesecurity import (
 )
 from lab.console import out, print_json, say
 from lab.options import DEFAULT_STATE, JsonOption, StateOption
+from lab.tables import Rows
 
 if TYPE_CHECKING:
     from cluster.phonesecurity import PhoneSecurity
@@ -106,13 +106,10 @@ def status(
     if as_json:
         print_json(rows)
         return
-    table = Table()
-    for heading in ("Device", "Operation", "Authentication", "Key order", "Status", "LSC", "MIC"):
-        table.add_column(heading, overflow="fold")
-    for row in rows:
-        shown = (row[key] for key in ("device", "operation", "authentication", "key_order", "status", "lsc", "mic"))
-        table.add_row(*(str(text or "-") for text in shown))
-    out.print(table)
+    keys = ("device", "operation", "authentication", "key_order", "status", "lsc", "mic")
+    headings = ("Device", "Operation", "Authentication", "Key order", "Status", "LSC", "MIC")
+    shown = [tuple(str(row[key] or "-") for key in keys) for row in rows]
+    out.print(Rows(headings, shown, prose=headings[1:]))
 
 
 def _row(snapshot: ClusterSnapshot, name: str) -> dict[str, str | int | None]:

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
 from lab.console import err, out, print_json, say
 from lab.options import DEFAULT_STATE, JsonOption, StateOption, read_file
 from lab.stores import ClusterOption, with_store
+from lab.tables import Rows
 from wire.certificates import Certificate
 from wire.errors import OperatorError, WireError
 
@@ -22,6 +22,9 @@ app = typer.Typer(
     help="List, export, trust and distrust certificates of a cluster. A running cluster takes changes up at once.",
     no_args_is_help=True,
 )
+
+_DIGITS = 16
+"""Of a SHA-256, enough to name a certificate by."""
 
 
 @app.command("list")
@@ -41,20 +44,19 @@ def list_certificates(
     if as_json:
         print_json(rows)
         return
-    table = Table()
-    for heading in ("Where", "Certificate", "Subject", "Serial", "Key", "Valid until", "SHA-256"):
-        table.add_column(heading, overflow="fold")
-    for row in rows:
-        table.add_row(
-            str(row["where"]),
+    shown = [
+        (
             str(row["name"]),
+            str(row["where"]),
             str(row["subject"]),
-            str(row["serial"]),
             str(row["key"]),
             str(row["not_after"])[:10],
-            str(row["sha256"])[:16] + "…",
+            str(row["sha256"])[:_DIGITS] + "…",
         )
-    out.print(table)
+        for row in rows
+    ]
+    headings = ("Certificate", "Where", "Subject", "Key", "Valid until", "SHA-256")
+    out.print(Rows(headings, shown, prose=("Subject",)))
 
 
 @app.command("export")

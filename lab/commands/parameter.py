@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
 from lab.console import out, print_json, say
 from lab.options import DEFAULT_STATE, JsonOption, StateOption
 from lab.stores import ClusterOption, with_store
+from lab.tables import Rows
 
 if TYPE_CHECKING:
     from cluster.store import ClusterStore
@@ -45,12 +45,8 @@ def list_parameters(
     if as_json:
         print_json([{"name": row.name, "value": row.value, "takes": row.takes, "about": row.about} for row in rows])
         return
-    table = Table()
-    for heading in ("Parameter", "Value", "Takes", "What it does"):
-        table.add_column(heading, overflow="fold")
-    for row in rows:
-        table.add_row(row.name, row.value, row.takes, row.about)
-    out.print(table)
+    headings = ("Parameter", "Value", "Takes", "What it does")
+    out.print(Rows(headings, [(row.name, row.value, row.takes, row.about) for row in rows], prose=headings))
 
 
 @app.command("set")

@@ -6,11 +6,11 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
 from lab.console import err, out, print_json, say
 from lab.options import DEFAULT_STATE, JsonOption, StateOption
 from lab.stores import ClusterOption, with_store
+from lab.tables import Rows
 
 if TYPE_CHECKING:
     from cluster.management.phones import RegisteredPhone
@@ -46,15 +46,9 @@ def list_phones(
     if as_json:
         print_json(rows)
         return
-    table = Table()
-    for heading in ("Device", "Model", "Description", "Status", "Registered with", "Address", "Lines", "ITL"):
-        table.add_column(heading, overflow="fold")
-    for row in rows:
-        lines = row["lines"]
-        shown = " ".join(lines) if isinstance(lines, list | tuple) else ""
-        keys = ("device", "model", "description", "status", "node", "address")
-        table.add_row(*(str(row[key]) for key in keys), shown, str(row["itl"]))
-    out.print(table)
+    keys = ("device", "model", "description", "status", "node", "address", "lines", "itl")
+    headings = ("Device", "Model", "Description", "Status", "Registered with", "Address", "Lines", "ITL")
+    out.print(Rows(headings, [tuple(_shown(row[key]) for key in keys) for row in rows], prose=("Description", "Lines")))
 
 
 @app.command("reset")
@@ -95,6 +89,10 @@ def _order(action: str, target: str, state: StateOption, cluster: ClusterOption)
         err.print(f"warning: none of {', '.join(stopped)} is running, so nobody gets the order", style="yellow")
     else:
         say(f"{action}: ordered for {count} device(s); those that are registered get it now")
+
+
+def _shown(value: object) -> str:
+    return " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _state(found: dict[str, RegisteredPhone], device: str) -> dict[str, object]:
