@@ -207,3 +207,13 @@ registration = Table(
     Column("since", String(32), nullable=False),
 )
 """What a running node says of the phones that are registered with it. No part of the cluster's state."""
+
+order_answer = Table(
+    "order_answer",
+    metadata,
+    Column("revision", Integer, primary_key=True, autoincrement=False),
+    Column("node", String(63), primary_key=True),
+    Column("device", String(32), primary_key=True),
+    Column("answer", String(16), nullable=False),
+)
+"""What a running node says of an order's way to each phone that it gave it to. No part of the cluster's state."""

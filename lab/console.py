@@ -11,7 +11,7 @@ import json
 import os
 import re
 import sys
-from typing import TYPE_CHECKING, NoReturn
+from typing import IO, TYPE_CHECKING, NoReturn, cast
 
 from rich.console import Console
 from rich.text import Text
@@ -62,20 +62,14 @@ class PlainConsole(Console):
         end_without_reader()
 
 
-class TrimmedOutput(io.TextIOBase):
-    """Standard output without the blanks that fill up the lines of a table."""
+class TrimmedOutput:
+    """Standard output, whatever it is at the moment, without the blanks that fill up the lines of a table."""
 
     def __init__(self) -> None:
         self._held = ""
 
-    @property
-    def encoding(self) -> str:
-        """Of standard output."""
-        return sys.stdout.encoding
-
-    def isatty(self) -> bool:
-        """False: programs read this one."""
-        return False
+    def __getattr__(self, name: str) -> object:
+        return getattr(sys.stdout, name)
 
     def write(self, text: str) -> int:
         """Writes on; blanks at the end wait for what comes after them."""
@@ -84,10 +78,6 @@ class TrimmedOutput(io.TextIOBase):
         self._held = whole[len(shown) :]
         sys.stdout.write(shown)
         return len(text)
-
-    def flush(self) -> None:
-        """Hands over what was written."""
-        sys.stdout.flush()
 
 
 def end_without_reader() -> NoReturn:
@@ -99,7 +89,7 @@ def end_without_reader() -> NoReturn:
 def _results() -> PlainConsole:
     if sys.stdout is not None and sys.stdout.isatty():
         return PlainConsole(highlight=False)
-    return PlainConsole(highlight=False, width=PIPE_WIDTH, file=TrimmedOutput())
+    return PlainConsole(highlight=False, width=PIPE_WIDTH, file=cast("IO[str]", TrimmedOutput()))
 
 
 out = _results()

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from cluster.audit import Actor
     from cluster.changes import Transaction
     from cluster.definition import Device
-    from cluster.snapshot import ClusterSnapshot
     from cluster.store import ClusterStore
 
 EVERYONE = "all"
@@ -62,8 +61,21 @@ def concerns(target: str, device: Device) -> bool:
     return target in {EVERYONE, device.name}
 
 
-async def order_phones(store: ClusterStore, action: str, target: str, actor: Actor) -> int:
-    """Gives an order; returns how many devices of the cluster it is for, registered or not.
+@dataclass(frozen=True, slots=True)
+class GivenOrder:
+    """An order that was given.
+
+    Attributes:
+        revision: of the cluster's state; `cluster.management.orderanswers` tells by it what came of the order.
+        devices: of the cluster that it is for, registered or not.
+    """
+
+    revision: int
+    devices: frozenset[str]
+
+
+async def order_phones(store: ClusterStore, action: str, target: str, actor: Actor) -> GivenOrder:
+    """Gives an order.
 
     Args:
         store: the cluster.
@@ -79,16 +91,19 @@ async def order_phones(store: ClusterStore, action: str, target: str, actor: Act
         raise Refusal(400, f"there is no order {action!r} to phones; possible: {', '.join(_GIVEN)}")
     if not _TARGET.fullmatch(target):
         raise Refusal(400, f"{target!r} is no target; give 'all', SEP<MAC>, model:<model> or pool:<device pool>")
-    concerned = _concerned(store.snapshot, target)
+    concerned = frozenset(name for name, device in store.snapshot.devices.items() if concerns(target, device))
     if not concerned:
         raise Refusal(404, f"no device of the cluster is meant by {target!r}")
+    revision = 0
 
     async def change(transaction: Transaction) -> bool:
+        nonlocal revision
+        revision = transaction.revision
         await put_order(transaction, action, target)
         return True
 
     await store.apply(f"phones: {action} {target}", change, actor)
-    return concerned
+    return GivenOrder(revision, concerned)
 
 
 async def put_order(transaction: Transaction, action: str, target: str) -> None:
@@ -156,7 +171,3 @@ async def note_registrations(
             await connection.execute(insert(table), rows)
 
     await store.note(write)
-
-
-def _concerned(snapshot: ClusterSnapshot, target: str) -> int:
-    return sum(concerns(target, device) for device in snapshot.devices.values())

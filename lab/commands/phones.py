@@ -9,6 +9,7 @@ import typer
 
 from lab.console import err, out, print_json, say
 from lab.options import DEFAULT_STATE, JsonOption, StateOption
+from lab.progress import OrderProgress
 from lab.stores import ClusterOption, with_store
 from lab.tables import Rows
 
@@ -51,44 +52,75 @@ def list_phones(
     out.print(Rows(headings, [tuple(_shown(row[key]) for key in keys) for row in rows], prose=("Description", "Lines")))
 
 
+WaitOption = Annotated[
+    float,
+    typer.Option("--wait", metavar="SECONDS", help="Wait so long for the phones to be registered again.", min=0),
+]
+
+
 @app.command("reset")
-def reset(to: TargetOption, state: StateOption = DEFAULT_STATE, cluster: ClusterOption = None) -> None:
-    """Reset phones: they boot anew."""
-    _order("reset", to, state, cluster)
+def reset(
+    to: TargetOption,
+    state: StateOption = DEFAULT_STATE,
+    cluster: ClusterOption = None,
+    wait: WaitOption = 0,
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Reset phones: they boot anew. Exit 0 when every registered one answered and, with --wait, is back; else 1."""
+    _give("reset", to, state, cluster, wait_s=wait, as_json=as_json)
 
 
 @app.command("restart")
-def restart(to: TargetOption, state: StateOption = DEFAULT_STATE, cluster: ClusterOption = None) -> None:
-    """Restart phones: they unregister and read their configuration again."""
-    _order("restart", to, state, cluster)
+def restart(
+    to: TargetOption,
+    state: StateOption = DEFAULT_STATE,
+    cluster: ClusterOption = None,
+    wait: WaitOption = 0,
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Restart phones: they unregister and read their configuration again. Exit codes are those of reset."""
+    _give("restart", to, state, cluster, wait_s=wait, as_json=as_json)
 
 
 @app.command("apply-config")
-def apply_config(to: TargetOption, state: StateOption = DEFAULT_STATE, cluster: ClusterOption = None) -> None:
+def apply_config(
+    to: TargetOption, state: StateOption = DEFAULT_STATE, cluster: ClusterOption = None, *, as_json: JsonOption = False
+) -> None:
     """Tell phones the version of their configuration; those with another one restart."""
-    _order("apply-config", to, state, cluster)
+    _give("apply-config", to, state, cluster, as_json=as_json)
 
 
 @app.command("check-version")
-def check_version(to: TargetOption, state: StateOption = DEFAULT_STATE, cluster: ClusterOption = None) -> None:
+def check_version(
+    to: TargetOption, state: StateOption = DEFAULT_STATE, cluster: ClusterOption = None, *, as_json: JsonOption = False
+) -> None:
     """Have phones compare the version of their configuration; those with another one restart."""
-    _order("check-version", to, state, cluster)
+    _give("check-version", to, state, cluster, as_json=as_json)
 
 
-def _order(action: str, target: str, state: StateOption, cluster: ClusterOption) -> None:
-    from cluster.audit import Actor
-    from cluster.management.phones import order_phones
+def _give(
+    action: str,
+    target: str,
+    state: StateOption,
+    cluster: ClusterOption,
+    *,
+    wait_s: float = 0,
+    as_json: bool = False,
+) -> None:
+    from lab.ordering import give_order
 
-    async def work(store: ClusterStore) -> tuple[int, list[str]]:
-        count = await order_phones(store, action, target, Actor("admin", "phones command"))
-        nodes = [node.name for node in store.snapshot.definition.nodes]
-        return count, [] if any(store.runs(node) for node in nodes) else nodes
-
-    count, stopped = with_store(state, cluster, work)
-    if stopped:
-        err.print(f"warning: none of {', '.join(stopped)} is running, so nobody gets the order", style="yellow")
+    progress = OrderProgress(err)
+    with progress:
+        result = with_store(state, cluster, lambda store: give_order(store, action, target, wait_s, progress.show))
+    if not result.running:
+        err.print("warning: no node of the cluster is running, so nobody gets the order", style="yellow")
+    if as_json:
+        print_json(result.as_json())
     else:
-        say(f"{action}: ordered for {count} device(s); those that are registered get it now")
+        say(result.text())
+    raise typer.Exit(0 if result.good else 1)
 
 
 def _shown(value: object) -> str:

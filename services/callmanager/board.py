@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import logging
 from typing import TYPE_CHECKING
 
 from cluster.management.phones import RegisteredPhone, note_registrations
+from services.callmanager.lazywriter import LazyWriter
 from wire.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -27,7 +26,6 @@ class RegistrationBoard:
         node: whose registrations.
         registrar: has them.
         itls: gives the SHA-1 checksums of the cluster's present ITLs.
-        delay_s: changes within this time are written as one.
     """
 
     def __init__(
@@ -36,35 +34,22 @@ class RegistrationBoard:
         node: str,
         registrar: Registrar,
         itls: Callable[[], frozenset[bytes]],
-        *,
-        delay_s: float = 0.3,
     ) -> None:
         self._store, self._node, self._registrar, self._itls = store, node, registrar, itls
-        self._delay_s = delay_s
         self._written: dict[str, RegisteredPhone] | None = None
         """None: what a process left that was killed is not known, and no longer true."""
-        self._dirty = asyncio.Event()
-        self._dirty.set()
-        self._task = asyncio.create_task(self._run())
+        self._writer = LazyWriter(self._write)
+        self._writer.changed()
 
     def changed(self) -> None:
         """The table is not what was written."""
-        self._dirty.set()
+        self._writer.changed()
 
     async def close(self) -> None:
         """Nobody is registered any more."""
-        self._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task
+        await self._writer.close()
         self._registrar.registrations.clear()
         await self._write()
-
-    async def _run(self) -> None:
-        while True:
-            await self._dirty.wait()
-            await asyncio.sleep(self._delay_s)
-            self._dirty.clear()
-            await self._write()
 
     async def _write(self) -> None:
         """Writes what differs from what was written, or all of it the first time."""

@@ -28,6 +28,10 @@ Enrol = Callable[[str, str], Awaitable[None]]
 """Makes a device of a name and a type number; raises what keeps it from that."""
 
 
+Answered = Callable[[int | None], None]
+"""Takes the status that a phone answered an order with; None when it did not in time."""
+
+
 @dataclass(frozen=True, slots=True)
 class SipLimits:
     """Bounds on what clients may do.
@@ -61,8 +65,11 @@ _T2_S = 4.0
 class _Order:
     """A request of ours that waits for its answer; over UDP it is repeated meanwhile."""
 
-    def __init__(self, exchange: Exchange, device: str, data: bytes, send: Send, resend_s: float | None) -> None:
+    def __init__(
+        self, exchange: Exchange, device: str, data: bytes, send: Send, resend_s: float | None, told: Answered | None
+    ) -> None:
         self.device = device
+        self._told = told
         self._exchange, self._data, self._send = exchange, data, send
         self._loop = asyncio.get_running_loop()
         self._end_at = self._loop.time() + exchange.limits.answer_s
@@ -86,6 +93,12 @@ class _Order:
 
     def close(self) -> None:
         self._timer.cancel()
+
+    def end(self, status: int | None) -> None:
+        """It is answered, or will not be."""
+        self.close()
+        if self._told is not None:
+            self._told(status)
 
 
 class Exchange:
@@ -153,8 +166,13 @@ class Exchange:
             self._greet(reaction.begun, restart=reaction.restart)
         self._arm()
 
-    def order(self, device: str, control: ServiceControl) -> None:
+    def order(self, device: str, control: ServiceControl, told: Answered | None = None) -> None:
         """Sends a registered phone a ``service-control`` order.
+
+        Args:
+            device: which phone.
+            control: the order.
+            told: called once, with what came of it.
 
         Raises:
             Refusal: it is not registered here.
@@ -162,7 +180,7 @@ class Exchange:
         registration = self.registrar.registrations.get(device)
         if registration is None:
             raise Refusal(404, f"{device} is not registered at {self.registrar.node}")
-        self._send_order(registration, lambda way: answers.order(control, way))
+        self._send_order(registration, lambda way: answers.order(control, way), told)
 
     def close(self) -> None:
         """Stops looking, waiting and making devices."""
@@ -179,6 +197,7 @@ class Exchange:
         """Nobody answered it in time."""
         self._orders = {key: item for key, item in self._orders.items() if item is not order}
         self.trace.emit("order_unanswered", device=order.device, within_s=self.limits.answer_s)
+        order.end(None)
 
     # ------------------------------------------------------------------ answers
 
@@ -201,8 +220,8 @@ class Exchange:
         registration = self.registrar.registrations.get(order.device)
         if registration is None or registration.source.address == source.address:
             del self._orders[call_id]
-            order.close()
             self.trace.emit("order_answered", device=order.device, status=response.status, reason=response.reason)
+            order.end(response.status)
 
     # ------------------------------------------------------------------ orders
 
@@ -216,7 +235,9 @@ class Exchange:
         make = answers.order if restart else answers.greeting
         self._send_order(registration, lambda way: make(control, way))
 
-    def _send_order(self, registration: Registration, make: Callable[[Way], Request]) -> None:
+    def _send_order(
+        self, registration: Registration, make: Callable[[Way], Request], told: Answered | None = None
+    ) -> None:
         source = registration.source
         self._cseq += 1
         way = Way(
@@ -237,7 +258,7 @@ class Exchange:
         else:
             send, resend_s = self._ways.get(source.key, _nowhere), None
         data = encode(request)
-        self._orders[request.require("Call-ID")] = _Order(self, registration.device, data, send, resend_s)
+        self._orders[request.require("Call-ID")] = _Order(self, registration.device, data, send, resend_s, told)
 
     # ------------------------------------------------------------------ unknown phones
 

@@ -20,6 +20,7 @@ from cluster.trustlists import build_itl
 from services.callmanager.board import RegistrationBoard
 from services.callmanager.daemon import DatagramListener, StreamListener
 from services.callmanager.exchange import Exchange
+from services.callmanager.orderboard import OrderBoard
 from services.callmanager.registrar import Registrar
 from services.composite import CompositeService
 from services.service import Health
@@ -75,6 +76,7 @@ class CiscoCallManager(CompositeService):
         self._limits = limits
         self._exchange: Exchange | None = None
         self._board: RegistrationBoard | None = None
+        self._order_board: OrderBoard | None = None
         self._unsubscribe: Callable[[], None] = lambda: None
         self._seen: ClusterSnapshot | None = None
         self._context: ssl.SSLContext | None = None
@@ -96,6 +98,7 @@ class CiscoCallManager(CompositeService):
         self._seen = self._store.snapshot
         self._unsubscribe = self._store.subscribe(self._follow)
         self._board = RegistrationBoard(self._store, self._node, self.registrar, self._itls)
+        self._order_board = OrderBoard(self._store, self._node)
 
     async def stop(self, grace_s: float) -> None:
         """See `services.service.Service`."""
@@ -104,9 +107,10 @@ class CiscoCallManager(CompositeService):
         await super().stop(grace_s)
         if self._exchange is not None:
             self._exchange.close()
-        board, self._board = self._board, None
-        if board is not None:
-            await board.close()
+        for board in (self._board, self._order_board):
+            if board is not None:
+                await board.close()
+        self._board = self._order_board = None
 
     def make_parts(self) -> list[Part]:
         """See `services.composite.CompositeService`."""
@@ -179,7 +183,7 @@ class CiscoCallManager(CompositeService):
             self._ask_for_certificates(snapshot)
         for order in snapshot.phone_orders:
             if order.revision > before.revision:
-                self._order(order.action, partial(concerns, order.target))
+                self._order(order.action, partial(concerns, order.target), order.revision)
         if _itl_contents(before) != _itl_contents(snapshot):
             if self._board is not None:
                 self._board.changed()
@@ -187,14 +191,15 @@ class CiscoCallManager(CompositeService):
                 self._trace.emit("phones_reset", reason="the ITL changed")
                 self._order("reset", lambda _device: True)
 
-    def _order(self, action: str, wanted: Callable[[Device], bool]) -> None:
-        snapshot, exchange = self._store.snapshot, self._exchange
+    def _order(self, action: str, wanted: Callable[[Device], bool], revision: int | None = None) -> None:
+        """`revision` is that of an administrator's order, who is told what came of it."""
+        snapshot, exchange, board = self._store.snapshot, self._exchange, self._order_board
         assert exchange is not None  # noqa: S101 - orders are followed by a running service only
         for registration in self.registrar.registrations:
             device = snapshot.devices.get(registration.device)
             if device is not None and wanted(device):
                 control = ServiceControl(action, registration.call_id, config_version=version_stamp(snapshot, device))
-                exchange.order(device.name, control)
+                exchange.order(device.name, control, board.sent(revision, device.name) if board and revision else None)
 
     def _stamp(self, name: str) -> str:
         snapshot = self._store.snapshot

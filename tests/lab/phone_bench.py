@@ -73,7 +73,7 @@ class LivePhone:
 
 
 async def order(lab: Lab, action: str, target: str = "all") -> int:
-    return await order_phones(lab.store, action, target, OPERATOR)
+    return len((await order_phones(lab.store, action, target, OPERATOR)).devices)
 
 
 async def listed(lab: Lab, wanted: dict[str, str]) -> list[RegisteredPhone]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from typing import TYPE_CHECKING, Any
 
@@ -47,13 +48,52 @@ def test_a_phone_runs_is_reset_from_the_server_and_unregisters_when_it_ends(
         done = ucmsim("phones", "reset", "--to", "all", "--state", state)
         assert (done.code, done.out + done.err) == (
             0,
-            "reset: ordered for 2 device(s); those that are registered get it now\n",
+            "reset: 1 of 1 registered phone(s) answered; 1 of 2 device(s) not registered\n",
         )
         phone.shows("boot 2: ")
         phone.shows("Registered (127.0.0.1)", 2)
         assert phone.end() == 0
         assert phone.screen.rstrip().endswith("Unregistered")
     assert wait_for(state, "Unregistered")["itl"] == ""
+
+
+def test_an_order_is_followed_until_the_phone_is_back(running: SharedLab, state: Path, tmp_path: Path) -> None:
+    with RunningPhone(running, tmp_path) as phone:
+        phone.shows("Registered (127.0.0.1)")
+        wait_for(state, "Registered")
+        done = ucmsim("phones", "restart", "--to", DEVICE, "--state", state, "--wait", PATIENCE_S, "--json")
+        assert (done.code, done.err) == (0, "")
+        assert done.json == {
+            "action": "restart",
+            "target": DEVICE,
+            "devices": 1,
+            "registered": 1,
+            "answered": [DEVICE],
+            "refused": [],
+            "unanswered": [],
+            "back": [DEVICE],
+            "missing": [],
+        }
+        phone.shows("Registered (127.0.0.1)", 2)
+        assert phone.end() == 0
+
+
+def test_a_phone_that_does_not_come_back_is_named(running: SharedLab, state: Path, tmp_path: Path) -> None:
+    with RunningPhone(running, tmp_path) as phone:
+        phone.shows("Registered (127.0.0.1)")
+        wait_for(state, "Registered")
+        done = ucmsim("phones", "check-version", "--to", DEVICE, "--state", state)  # it has that version and stays
+        assert (done.code, done.out) == (0, "check-version: 1 of 1 registered phone(s) answered\n")
+        os.kill(phone.process.pid, signal.SIGSTOP)
+        try:
+            done = ucmsim("phones", "reset", "--to", DEVICE, "--state", state)
+        finally:
+            os.kill(phone.process.pid, signal.SIGCONT)
+        assert (done.code, done.out) == (
+            1,
+            f"reset: 0 of 1 registered phone(s) answered; {DEVICE} did not answer\n",
+        )
+        assert phone.end() == 0
 
 
 def test_keys_are_pressed_beside_the_phone(running: SharedLab, tmp_path: Path) -> None:

@@ -1,0 +1,41 @@
+"""Writes what changed a little later, so that many changes at once are written as one."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+
+class LazyWriter:
+    """Calls `write` after `changed`, from one task of its own.
+
+    Args:
+        write: writes what there is to be written; it deals with its own errors.
+        delay_s: changes within this time are written as one.
+    """
+
+    def __init__(self, write: Callable[[], Awaitable[None]], delay_s: float = 0.3) -> None:
+        self._write, self._delay_s = write, delay_s
+        self._dirty = asyncio.Event()
+        self._task = asyncio.create_task(self._run())
+
+    def changed(self) -> None:
+        """There is something to write."""
+        self._dirty.set()
+
+    async def close(self) -> None:
+        """Ends without writing."""
+        self._task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
+
+    async def _run(self) -> None:
+        while True:
+            await self._dirty.wait()
+            await asyncio.sleep(self._delay_s)
+            self._dirty.clear()
+            await self._write()
