@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, insert
 
 from cluster import schema
+from cluster.management.chain import signed_by
 from cluster.phonesecurity import MAX_WRONG_STRINGS, NO_STATUS, PENDING, CapfOrder, Operation, PhoneSecurity
+from cluster.purposes import Purpose
 from wire.errors import Refusal
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from cluster.audit import Actor
     from cluster.changes import Transaction
     from cluster.snapshot import ClusterSnapshot
@@ -86,6 +90,57 @@ async def record_outcome(store: ClusterStore, device: str, outcome: Outcome, act
         return True
 
     await store.apply(f"CAPF of {name}: {outcome.status}", change, actor)
+
+
+@dataclass(frozen=True, slots=True)
+class StaleLsc:
+    """An LSC that a phone should replace.
+
+    Attributes:
+        device: ``SEP<MAC>``.
+        lsc: the certificate.
+        why: ``issued by an earlier CAPF certificate`` or ``expired``.
+    """
+
+    device: str
+    lsc: Certificate
+    why: str
+
+
+def stale_lscs(snapshot: ClusterSnapshot, now: datetime) -> list[StaleLsc]:
+    """LSCs that have expired, or that a CAPF certificate signed which has been regenerated since, by device.
+
+    The latter count as long as that certificate is in CAPF-trust.
+    """
+    issuers = [item.certificate for (_, purpose), item in snapshot.own.items() if purpose is Purpose.CAPF]
+    found: list[StaleLsc] = []
+    for device, security in sorted(snapshot.phone_security.items()):
+        if security.lsc is None:
+            continue
+        if security.lsc.not_after < now:
+            found.append(StaleLsc(device, security.lsc, "expired"))
+        elif not any(signed_by(security.lsc, issuer) for issuer in issuers):
+            found.append(StaleLsc(device, security.lsc, "issued by an earlier CAPF certificate"))
+    return found
+
+
+async def forget_stale_lscs(store: ClusterStore, actor: Actor) -> list[StaleLsc]:
+    """The cluster knows these LSCs no more, and encrypts nothing for them; the phones still have them.
+
+    Raises:
+        OperatorError: the database refuses.
+    """
+    forgotten: list[StaleLsc] = []
+
+    async def change(transaction: Transaction) -> bool:
+        forgotten[:] = stale_lscs(transaction.state, transaction.now)
+        for item in forgotten:
+            security = transaction.state.security_of(item.device)
+            await put_security(transaction, item.device, replace(security, lsc=None))
+        return bool(forgotten)
+
+    await store.apply("CAPF: stale LSCs deleted", change, actor)
+    return forgotten
 
 
 def lsc_of(snapshot: ClusterSnapshot, device: str) -> Certificate | None:

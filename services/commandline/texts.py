@@ -94,6 +94,11 @@ class Ours(StrEnum):
     CLOSING_DOWN = "The node is going down; the session is closed"
     TOO_MANY_SESSIONS = "too many sessions"
 
+    STALE_LSC = "{device}: serial {serial}, {why}"
+    NO_STALE_LSC = "No stale LSC"
+    STALE_LSC_QUESTION = "The cluster will forget these LSCs; the phones need new ones. Proceed (yes|no)? "
+    STALE_LSC_DELETED = "{count} stale LSC(s) deleted"
+
     PASTE = "Paste the Certificate and Hit Enter"
     PASTE_TOO_LONG = "what was pasted is over the limit of {limit} characters; the session is closed"
     PASTE_NOTHING = "nothing was pasted"

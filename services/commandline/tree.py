@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from services.commandline.commands import (
+    capf,
     certificates,
     ctl,
     files,
@@ -31,6 +32,7 @@ GRAMMAR = Grammar(
         *itl.COMMANDS,
         *ctl.COMMANDS,
         *services.COMMANDS,
+        *capf.COMMANDS,
         *files.COMMANDS,
         *sql.COMMANDS,
         *session.COMMANDS,
