@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table, Text
 
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = "2"
 
 metadata = MetaData()
 
@@ -203,6 +203,7 @@ registration = Table(
     Column("address", String(64), nullable=False),
     Column("transport", String(8), nullable=False),
     Column("lines", Text, nullable=False),
+    Column("ctl", String(16), nullable=False),
     Column("itl", String(16), nullable=False),
     Column("since", String(32), nullable=False),
 )

@@ -15,6 +15,7 @@ from sqlalchemy import delete, insert, select
 from cluster import schema
 from wire.ciscosip import ACTIONS
 from wire.errors import Refusal
+from wire.trustlist import CTL_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,9 +25,11 @@ if TYPE_CHECKING:
     from cluster.audit import Actor
     from cluster.changes import Transaction
     from cluster.definition import Device
+    from cluster.snapshot import ClusterSnapshot
     from cluster.store import ClusterStore
 
 EVERYONE = "all"
+_CURRENT, _NOT_THERE = "Match", "Not Installed"
 _BATCH = 500
 _GIVEN = tuple(action for action in ACTIONS if action != "call-preservation")
 _TARGET = re.compile(r"all|SEP[0-9A-F]{12}|model:[0-9A-Za-z-]{1,16}|pool:.{1,64}")
@@ -38,7 +41,8 @@ class RegisteredPhone:
 
     Attributes:
         node: with which.
-        itl: how its ITL compares with the node's, in UCM's words.
+        ctl: how its CTL compares with those that the cluster serves, in UCM's words.
+        itl: likewise, its ITL.
         since: ISO 8601, UTC.
     """
 
@@ -47,6 +51,7 @@ class RegisteredPhone:
     address: str
     transport: str
     lines: tuple[str, ...]
+    ctl: str
     itl: str
     since: str
 
@@ -123,12 +128,27 @@ async def registered_phones(store: ClusterStore) -> list[RegisteredPhone]:
         table = schema.registration
         return [
             RegisteredPhone(
-                row.node, row.device, row.address, row.transport, tuple(row.lines.split()), row.itl, row.since
+                node=row.node,
+                device=row.device,
+                address=row.address,
+                transport=row.transport,
+                lines=tuple(row.lines.split()),
+                ctl=row.ctl,
+                itl=row.itl,
+                since=row.since,
             )
             for row in await connection.execute(select(table).order_by(table.c.device, table.c.node))
         ]
 
     return await store.look(read)
+
+
+def is_outdated(phone: RegisteredPhone | None, snapshot: ClusterSnapshot) -> bool:
+    """It is registered, and its ITL or CTL is not the one that the cluster serves."""
+    if phone is None:
+        return False
+    serves_ctl = any(file_name == CTL_FILE for _, file_name in snapshot.files)
+    return phone.itl != _CURRENT or phone.ctl not in ({_CURRENT} if serves_ctl else {_CURRENT, _NOT_THERE})
 
 
 async def note_registrations(
@@ -153,6 +173,7 @@ async def note_registrations(
             "address": phone.address,
             "transport": phone.transport,
             "lines": " ".join(phone.lines),
+            "ctl": phone.ctl,
             "itl": phone.itl,
             "since": phone.since,
         }

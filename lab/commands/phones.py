@@ -25,12 +25,18 @@ TargetOption = Annotated[
 
 @app.command("list")
 def list_phones(
-    state: StateOption = DEFAULT_STATE, cluster: ClusterOption = None, *, as_json: JsonOption = False
+    state: StateOption = DEFAULT_STATE,
+    cluster: ClusterOption = None,
+    *,
+    outdated: Annotated[
+        bool, typer.Option("--outdated", help="Only registered phones whose CTL or ITL is not the current one.")
+    ] = False,
+    as_json: JsonOption = False,
 ) -> None:
-    """List the cluster's phones: where each is registered, and whether its ITL is the current one."""
+    """List the cluster's phones: where each is registered, and whether its CTL and ITL are the current ones."""
 
     async def work(store: ClusterStore) -> list[dict[str, object]]:
-        from cluster.management.phones import registered_phones
+        from cluster.management.phones import is_outdated, registered_phones
 
         found = {phone.device: phone for phone in await registered_phones(store) if store.runs(phone.node)}
         return [
@@ -41,14 +47,15 @@ def list_phones(
                 **_state(found, device.name),
             }
             for device in store.snapshot.devices.values()
+            if not outdated or is_outdated(found.get(device.name), store.snapshot)
         ]
 
     rows = with_store(state, cluster, work)
     if as_json:
         print_json(rows)
         return
-    keys = ("device", "model", "description", "status", "node", "address", "lines", "itl")
-    headings = ("Device", "Model", "Description", "Status", "Registered with", "Address", "Lines", "ITL")
+    keys = ("device", "model", "description", "status", "node", "address", "lines", "ctl", "itl")
+    headings = ("Device", "Model", "Description", "Status", "Registered with", "Address", "Lines", "CTL", "ITL")
     out.print(Rows(headings, [tuple(_shown(row[key]) for key in keys) for row in rows], prose=("Description", "Lines")))
 
 
@@ -136,6 +143,7 @@ def _state(found: dict[str, RegisteredPhone], device: str) -> dict[str, object]:
             "address": "",
             "transport": "",
             "lines": (),
+            "ctl": "",
             "itl": "",
             "since": "",
         }

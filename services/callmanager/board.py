@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from cluster.store import ClusterStore
     from services.callmanager.registrar import Registrar
+    from services.callmanager.registrations import CurrentLists, Registration
 
 log = logging.getLogger("ucmsim.callmanager")
 
@@ -25,7 +26,7 @@ class RegistrationBoard:
         store: the cluster.
         node: whose registrations.
         registrar: has them.
-        itls: gives the SHA-1 checksums of the cluster's present ITLs.
+        lists: gives what the cluster serves now.
     """
 
     def __init__(
@@ -33,9 +34,9 @@ class RegistrationBoard:
         store: ClusterStore,
         node: str,
         registrar: Registrar,
-        itls: Callable[[], frozenset[bytes]],
+        lists: Callable[[], CurrentLists],
     ) -> None:
-        self._store, self._node, self._registrar, self._itls = store, node, registrar, itls
+        self._store, self._node, self._registrar, self._lists = store, node, registrar, lists
         self._written: dict[str, RegisteredPhone] | None = None
         """None: what a process left that was killed is not known, and no longer true."""
         self._writer = LazyWriter(self._write)
@@ -65,16 +66,18 @@ class RegistrationBoard:
             self._written = rows
 
     def _rows(self) -> dict[str, RegisteredPhone]:
-        current = self._itls()
-        return {
-            item.device: RegisteredPhone(
-                self._node,
-                item.device,
-                item.source.address,
-                item.source.transport,
-                item.lines,
-                self._registrar.itl_status(item.device, current).value,
-                item.since.isoformat(),
-            )
-            for item in self._registrar.registrations
-        }
+        current = self._lists()
+        return {item.device: self._row(item, current) for item in self._registrar.registrations}
+
+    def _row(self, item: Registration, current: CurrentLists) -> RegisteredPhone:
+        ctl, itl = self._registrar.list_statuses(item.device, current)
+        return RegisteredPhone(
+            node=self._node,
+            device=item.device,
+            address=item.source.address,
+            transport=item.source.transport,
+            lines=item.lines,
+            ctl=ctl.value,
+            itl=itl.value,
+            since=item.since.isoformat(),
+        )

@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING
 from services.callmanager import admission, answers
 from services.callmanager.admission import MODEL, Refused
 from services.callmanager.answers import Moment
-from services.callmanager.registrations import ItlStatus, LineBinding, Registration, RegistrationTable, Source
+from services.callmanager.registrations import (
+    CurrentLists,
+    LineBinding,
+    Registration,
+    RegistrationTable,
+    Source,
+    TrustListStatus,
+)
 from wire.ciscosip import ALARM_TYPE, decode_alarm, registers_all_lines, split_parts
 from wire.errors import WireError
 from wire.sip import Request, parse_address
@@ -126,14 +133,12 @@ class Registrar:
         for item in self.registrations.of_connection(key):
             self._end(item, "connection closed")
 
-    def itl_status(self, device: str, current: frozenset[bytes]) -> ItlStatus:
-        """How a device's ITL compares with `current`, the SHA-1 checksums of what the cluster's TFTP servers serve."""
+    def list_statuses(self, device: str, current: CurrentLists) -> tuple[TrustListStatus, TrustListStatus]:
+        """How the CTL and the ITL that a phone reported compare with what the cluster serves."""
         alarm = self.alarms.get(device)
         if alarm is None:
-            return ItlStatus.UNKNOWN
-        if alarm.itl_sha1 is None:
-            return ItlStatus.NOT_INSTALLED
-        return ItlStatus.MATCH if alarm.itl_sha1 in current else ItlStatus.MISMATCH
+            return TrustListStatus.UNKNOWN, TrustListStatus.UNKNOWN
+        return TrustListStatus.of(alarm.ctl_sha1, current.ctl), TrustListStatus.of(alarm.itl_sha1, current.itl)
 
     # ------------------------------------------------------------------ REGISTER
 

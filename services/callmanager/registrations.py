@@ -30,13 +30,28 @@ class Source:
     certificate: Certificate | None = None
 
 
-class ItlStatus(Enum):
-    """How a phone's ITL compares with those of the TFTP servers, in the words of UCM's phone list (ITL File Status)."""
+@dataclass(frozen=True, slots=True)
+class CurrentLists:
+    """SHA-1 checksums of the trust lists that the cluster's TFTP servers serve now."""
+
+    ctl: frozenset[bytes] = frozenset()
+    itl: frozenset[bytes] = frozenset()
+
+
+class TrustListStatus(Enum):
+    """How a phone's list compares with the servers', in the words of UCM's phone list (ITL File Status)."""
 
     MATCH = "Match"
     MISMATCH = "MisMatch"
     NOT_INSTALLED = "Not Installed"
     UNKNOWN = "Unknown"
+
+    @classmethod
+    def of(cls, reported: bytes | None, current: frozenset[bytes]) -> TrustListStatus:
+        """Compares the checksum that a phone reported; None is what a phone without the list reports."""
+        if reported is None:
+            return cls.NOT_INSTALLED
+        return cls.MATCH if reported in current else cls.MISMATCH
 
 
 @dataclass(frozen=True, slots=True)

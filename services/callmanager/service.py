@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from base.tls import ask_for_certificate, server_context
 from cluster.ciphers import TLS_CIPHER_CHOICES
+from cluster.ctl import ctl_of
 from cluster.management.autoregistration import register_device
 from cluster.management.phones import concerns
 from cluster.parameters import PHONE_RESET, RESET_AUTOMATICALLY, TLS_CIPHERS
@@ -22,6 +23,7 @@ from services.callmanager.daemon import DatagramListener, StreamListener
 from services.callmanager.exchange import Exchange
 from services.callmanager.orderboard import OrderBoard
 from services.callmanager.registrar import Registrar
+from services.callmanager.registrations import CurrentLists
 from services.composite import CompositeService
 from services.service import Health
 from wire.ciscosip import ServiceControl
@@ -81,8 +83,8 @@ class CiscoCallManager(CompositeService):
         self._seen: ClusterSnapshot | None = None
         self._context: ssl.SSLContext | None = None
         self._asked_for: set[Certificate] = set()
-        self._itls_of = 0
-        self._digests: frozenset[bytes] = frozenset()
+        self._lists_of = 0
+        self._lists = CurrentLists()
 
     @property
     def registrar(self) -> Registrar:
@@ -97,7 +99,7 @@ class CiscoCallManager(CompositeService):
         await super().start()
         self._seen = self._store.snapshot
         self._unsubscribe = self._store.subscribe(self._follow)
-        self._board = RegistrationBoard(self._store, self._node, self.registrar, self._itls)
+        self._board = RegistrationBoard(self._store, self._node, self.registrar, self._current_lists)
         self._order_board = OrderBoard(self._store, self._node)
 
     async def stop(self, grace_s: float) -> None:
@@ -209,15 +211,22 @@ class CiscoCallManager(CompositeService):
     async def _enrol(self, device: str, type_number: str) -> None:
         await register_device(self._store, device, type_number)
 
-    def _itls(self) -> frozenset[bytes]:
+    def _current_lists(self) -> CurrentLists:
         """Computed once for each revision: it takes a signature for each TFTP server."""
         snapshot = self._store.snapshot
-        if self._itls_of != snapshot.revision:
-            self._itls_of = snapshot.revision
+        if self._lists_of != snapshot.revision:
+            self._lists_of = snapshot.revision
             nodes = [node.name for node in snapshot.definition.nodes if "tftp" in node.services]
-            lists = (build_itl(snapshot, name) for name in nodes)
-            self._digests = frozenset(hashlib.sha1(itl, usedforsecurity=False).digest() for itl in lists)
-        return self._digests
+            ctls = (ctl_of(snapshot, name) for name in nodes)
+            self._lists = CurrentLists(
+                ctl=frozenset(_sha1(ctl) for ctl in ctls if ctl is not None),
+                itl=frozenset(_sha1(build_itl(snapshot, name)) for name in nodes),
+            )
+        return self._lists
+
+
+def _sha1(data: bytes) -> bytes:
+    return hashlib.sha1(data, usedforsecurity=False).digest()
 
 
 def _itl_contents(snapshot: ClusterSnapshot) -> dict[str, str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cluster.management.phones import is_outdated
 from cluster.parameters import PHONE_RESET, RESET_MANUALLY, ROLLBACK
 from phone_sim.flash import Item
 from phone_sim.reasons import Reason
@@ -14,6 +15,7 @@ from phone_sim.report import Outcome
 from services.callmanager.service import CiscoCallManager
 from tests.conftest import lab_config
 from tests.lab.phone_bench import OPERATOR, RECEPTION, STRANGER, LivePhone, listed, order
+from tests.lab.test_secure_phones import mixed_mode
 from tests.phone_sim.tiny_callmanager import eventually
 from wire.errors import Refusal
 
@@ -206,6 +208,22 @@ async def test_phones_are_not_reset_when_the_administrator_wants_to_do_that(lab:
         await order(lab, "reset")
         await phone.registered(2)
         await listed(lab, {RECEPTION_DEVICE: "Match"})
+
+
+async def test_phones_that_missed_a_change_of_the_trust_lists_are_listed(lab: Lab) -> None:
+    """R-ITL-6, R-CTL-2: by what they reported when they registered."""
+    await lab.store.set_parameter(PHONE_RESET, RESET_MANUALLY, OPERATOR)
+    async with LivePhone(lab) as phone:
+        await phone.registered()
+        (row,) = await listed(lab, {RECEPTION_DEVICE: "Match"})
+        assert (row.ctl, is_outdated(row, lab.store.snapshot)) == ("Not Installed", False)
+        await mixed_mode(lab)
+        (row,) = await listed(lab, {RECEPTION_DEVICE: "MisMatch"})
+        assert (row.ctl, is_outdated(row, lab.store.snapshot)) == ("Not Installed", True)
+        await order(lab, "reset")
+        await phone.registered(2)
+        (row,) = await listed(lab, {RECEPTION_DEVICE: "Match"})
+        assert (row.ctl, is_outdated(row, lab.store.snapshot)) == ("Match", False)
 
 
 @pytest.mark.parametrize(("release", "resets"), [("8.6", False), ("10.5", True), ("14", True)])

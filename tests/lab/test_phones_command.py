@@ -162,7 +162,9 @@ def test_an_order_may_be_given_while_nothing_runs(state: Path, action: str) -> N
 
 
 def test_what_a_killed_process_left_is_not_listed(state: Path) -> None:
-    left = RegisteredPhone(PUB, DEVICE, "192.0.2.7", "UDP", ("2001",), "Match", "2026-03-09T18:32:46+00:00")
+    left = RegisteredPhone(
+        PUB, DEVICE, "192.0.2.7", "UDP", ("2001",), "Not Installed", "Match", "2026-03-09T18:32:46+00:00"
+    )
 
     async def leave() -> None:
         store = await ClusterStore.open(database_path(state, "alpha"))

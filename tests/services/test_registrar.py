@@ -10,7 +10,7 @@ import pytest
 
 from base.clock import ManualClock
 from cluster.parameters import SECURITY_MODE
-from services.callmanager.registrations import ItlStatus
+from services.callmanager.registrations import CurrentLists, TrustListStatus
 from tests.foreign import foreign
 from tests.services.sip_cast import (
     MAC,
@@ -368,27 +368,36 @@ def test_all_vias_come_back_and_the_first_says_where_from_if_asked_to() -> None:
 CURRENT = bytes(range(20))
 
 
-def alarm(itl: bytes | None, device: str = NAME) -> Request:
-    body = encode_alarm(TrustListAlarm(device, "192.168.7.104", None, "", itl, "alpha-pub", status=3))
+SERVED = CurrentLists(ctl=frozenset({CURRENT}), itl=frozenset({CURRENT, b"another node's"}))
+
+
+def alarm(itl: bytes | None, device: str = NAME, *, ctl: bytes | None = None) -> Request:
+    body = encode_alarm(TrustListAlarm(device, "192.168.7.104", ctl, "", itl, "alpha-pub", status=3))
     return other("REFER", f"Content-Type: {ALARM_TYPE}; charset=utf-8", body=body)
 
 
 @pytest.mark.parametrize(
-    ("itl", "status"),
-    [(CURRENT, ItlStatus.MATCH), (bytes(20), ItlStatus.MISMATCH), (None, ItlStatus.NOT_INSTALLED)],
+    ("reported", "status"),
+    [
+        (CURRENT, TrustListStatus.MATCH),
+        (bytes(20), TrustListStatus.MISMATCH),
+        (None, TrustListStatus.NOT_INSTALLED),
+    ],
 )
-def test_the_itl_that_a_phone_reports_is_compared(itl: bytes | None, status: ItlStatus) -> None:
+def test_the_lists_that_a_phone_reports_are_compared(reported: bytes | None, status: TrustListStatus) -> None:
     """R-ITL-6, and the ITL File Status of UCM's phone list."""
     desk = Desk()
-    assert desk.answer(alarm(itl)).status == 202
+    assert desk.answer(alarm(reported, ctl=CURRENT)).status == 202
     desk.take(register())
-    assert desk.registrar.itl_status(NAME, frozenset({CURRENT, b"another node's"})) is status
+    assert desk.registrar.list_statuses(NAME, SERVED) == (TrustListStatus.MATCH, status)
+    assert desk.answer(alarm(CURRENT, ctl=reported)).status == 202
+    assert desk.registrar.list_statuses(NAME, SERVED) == (status, TrustListStatus.MATCH)
 
 
 def test_without_a_report_nothing_is_known() -> None:
     desk = Desk()
     desk.take(register())
-    assert desk.registrar.itl_status(NAME, frozenset({CURRENT})) is ItlStatus.UNKNOWN
+    assert desk.registrar.list_statuses(NAME, SERVED) == (TrustListStatus.UNKNOWN, TrustListStatus.UNKNOWN)
 
 
 def test_what_a_phone_reported_is_forgotten_with_its_registration() -> None:
