@@ -426,9 +426,13 @@ def _refused_by_tvs(answer: Answer, functions: tuple[Function, ...]) -> KeepOld 
 
 def _usable(trust_list: TrustList, *functions: Function) -> Iterator[TrustRecord]:
     """Records of these functions that hold a key; of SAST the first two only."""
-    records = [record for record in trust_list.records if record.function in functions and not record.is_blank]
-    sast = [record for record in records if record.function == Function.SAST]
-    return (record for record in records if record not in sast[MAX_SAST_RECORDS:])
+    sast_seen = 0
+    for record in trust_list.records:
+        if record.function not in functions or record.is_blank:
+            continue
+        sast_seen += record.function == Function.SAST
+        if record.function != Function.SAST or sast_seen <= MAX_SAST_RECORDS:
+            yield record
 
 
 def _signers(trust_list: TrustList, header: FileHeader, functions: tuple[Function, ...]) -> tuple[TrustRecord, ...]:
