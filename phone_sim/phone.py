@@ -128,7 +128,7 @@ class Phone:
     @property
     def settings(self) -> Settings:
         """The security and trust-list menus and the status messages, as they stand."""
-        return Settings.of(self.name, self.model.name, self._memory)
+        return Settings.of(self.name, self.model, self._memory)
 
     async def boot(self) -> BootReport:
         """Power on, or a reset: everything up to the configuration.
