@@ -9,10 +9,11 @@ from phone_sim.credentials import Credential, decode_credential, encode_credenti
 from phone_sim.flash import FlashError, Item
 from phone_sim.messages import Status, StatusLog, StatusMessage
 from phone_sim.reasons import Reason
-from phone_sim.trust import Held, KeepOld, ListKind, read_list, read_signed
+from phone_sim.trust import Held, KeepOld, ListKind, read_installed_list, read_signed
 from wire.encryptedfile import certificate_hash
 from wire.errors import WireError
 from wire.phoneconfig import DefaultConfig, PhoneConfig, decode_default_config, decode_phone_config
+from wire.signedfile import SignedFile
 from wire.trustlist import TrustList
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from phone_sim.flash import Flash
     from phone_sim.models import Model
     from wire.encryptedfile import EncryptedFile
-    from wire.signedfile import SignedFile
 
 Config = PhoneConfig | DefaultConfig
 _ITEM = {ListKind.CTL: Item.CTL, ListKind.ITL: Item.ITL}
@@ -218,7 +218,7 @@ class PhoneMemory:
             return None
         if data is None:
             return None
-        trust_list = read_list(data)
+        trust_list = read_installed_list(data)
         if isinstance(trust_list, TrustList):
             name = trust_list.header.file_name
             if name.lower() in {kind.value.lower(), f"{kind.name}SEP{self._mac}.tlv".lower()}:
@@ -248,10 +248,13 @@ class PhoneMemory:
         """Nothing depends on it but a menu; where it is lost, the plain configuration still serves."""
         try:
             data = self.flash.read(Item.CONFIG_AS_RECEIVED)
+            plain = self.flash.read(Item.CONFIG) if self.config is not None else None
         except FlashError as error:
             self.lost(Item.CONFIG_AS_RECEIVED, str(error))
             return None
         read = read_signed(data) if data is not None else None
+        if isinstance(read, SignedFile) and plain is not None and read.body != plain:
+            read = KeepOld(Reason.UNREADABLE, "not the file that the configuration came in")
         if isinstance(read, KeepOld) and read.reason is not Reason.UNSIGNED:
             self.lost(Item.CONFIG_AS_RECEIVED, read.detail, read.reason.value)
         return None if isinstance(read, KeepOld) else read

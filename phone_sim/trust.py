@@ -188,6 +188,20 @@ def read_list(data: bytes) -> TrustList | KeepOld:
         return KeepOld(Reason.UNREADABLE, str(error))
 
 
+def read_installed_list(data: bytes) -> TrustList | KeepOld:
+    """Reads a list back from flash: it has to be whole by its own signer still, as it was when it was accepted.
+
+    A list that was cut off between two records is a list, too; only its signature tells.
+    """
+    trust_list = read_list(data)
+    if isinstance(trust_list, KeepOld):
+        return trust_list
+    try:
+        return _own_signer_rule(trust_list) or trust_list
+    except WireError as error:
+        return KeepOld(Reason.UNREADABLE, str(error))
+
+
 def read_signed(data: bytes) -> SignedFile | EncryptedFile | KeepOld:
     """Parses the answer to a ``.sgn`` name. Plain XML there is unsigned, anything else unreadable.
 

@@ -114,7 +114,7 @@ class TvsMemory:
     def _load(self) -> dict[str, _Remembered]:
         try:
             data = self._flash.read(Item.TVS_CACHE)
-            entries = json.loads(data) if data else []
+            entries = json.loads(data) if data is not None else []
             return dict(_read(entry, self._clock.monotonic()) for entry in entries)
         except (FlashError, WireError) as error:
             self.loss = str(error)

@@ -42,6 +42,7 @@ MAX_STATIC_SIZE = 256 * 1024 * 1024
 _LISTS = frozenset(name.lower() for name in (ITL_FILE, CTL_FILE, CACHE_LIST))
 _CACHE_ENTRIES = 20_000
 _NOT_FOUND, _ACCESS_VIOLATION = 1, 2
+_GENERIC = {"itl": ITL_FILE, "ctl": CTL_FILE}
 _LIST_OF_DEVICE = re.compile(r"(ctl|itl)sep([0-9a-f]{12})\.tlv")
 _CONFIG_OF_DEVICE = re.compile(r"sep([0-9a-f]{12})\.cnf\.xml")
 _ENCRYPTED_OF_DEVICE = re.compile(r"sep([0-9a-f]{12})\.cnf\.xml\.enc\.sgn")
@@ -113,10 +114,8 @@ class PhoneFiles:
         of_device = _LIST_OF_DEVICE.fullmatch(folded)
         if of_device:  # the same bytes for every phone of this node, signed and kept once ...
             self._device(snapshot, of_device[2])
-            own = self._own_list(name, snapshot)
-            if own is not None:  # ... but for one that an operator gave a list of its own
-                return own
-            folded = (ITL_FILE if of_device[1] == "itl" else CTL_FILE).lower()
+            own = self._own_list(name, snapshot)  # ... but for one that an operator gave a list of its own
+            return own if own is not None else self.read_for(_GENERIC[of_device[1]], transport, shown)
         content = (snapshot.configured, snapshot.stamps, snapshot.files, snapshot.auto_devices, endpoints)
         if content != self._cached_for:
             self._cache.clear()

@@ -33,6 +33,7 @@ from phone_sim.trust import (
     judge_server,
     judge_signed,
     judge_unsigned,
+    read_installed_list,
     read_list,
     read_signed,
 )
@@ -595,6 +596,34 @@ SERVERS: dict[str, ServerRow] = {
 }
 
 
+# --- lists that flash holds ---
+
+
+@dataclass(frozen=True)
+class InstalledRow:
+    """A list is read back from flash; `Reason.UNCHANGED` stands for one that is as it was accepted."""
+
+    data: bytes
+    reason: Reason
+
+    def judge(self) -> Decision:
+        read = read_installed_list(self.data)
+        return read if isinstance(read, KeepOld) else Accept(Reason.UNCHANGED)
+
+
+INSTALLED: dict[str, InstalledRow] = {
+    "whole": InstalledRow(FULL, Reason.UNCHANGED),
+    "cut off between two records": InstalledRow(
+        FULL[: len(list_bytes(RECOVERY, ITL_RECORDS[:-1]))], Reason.BAD_SIGNATURE
+    ),
+    "changed": InstalledRow(tampered(FULL), Reason.BAD_SIGNATURE),
+    "without its signer": InstalledRow(list_bytes(SUB), Reason.SIGNER_NOT_IN_OWN_LIST),
+    "of a signer whose name is no name": InstalledRow(BAD_NAME, Reason.UNREADABLE),
+    "no list": InstalledRow(b"damaged", Reason.UNREADABLE),
+    "R-ITL-8 too large": InstalledRow(too_many_records(), Reason.TOO_LARGE),
+}
+
+
 # --- roles: every function against everything that needs one ---
 
 MAY_SERVE = {
@@ -665,7 +694,8 @@ ROLES: dict[str, ListRow | ConfigRow | ServerRow] = {
     **{f"TVS says {role.name}, signs a list": _vouched_list(role) for role in Function},
 }
 
-ALL: dict[str, ListRow | ConfigRow | ServerRow] = {
+ALL: dict[str, ListRow | ConfigRow | ServerRow | InstalledRow] = {
+    **{f"in flash: {name}": row for name, row in INSTALLED.items()},
     **{f"list: {name}": row for name, row in LISTS.items()},
     **{f"configuration: {name}": row for name, row in CONFIGS.items()},
     **{f"server: {name}": row for name, row in SERVERS.items()},
