@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 _KEYS = Text(
     "Keys (then Enter): d directory, s settings, e erase trust lists (ec CTL, ei ITL), el erase LSC, "
-    "factory reset to factory, r reset, q unplug",
+    "factory for a factory reset, r reset, q unplug",
     "キー(続けて Enter): d ディレクトリ、s 設定、e 信頼リスト消去 (ec CTL、ei ITL)、el LSC 消去、"
     "factory 工場出荷時に戻す、r リセット、q 電源断",
 )

@@ -94,7 +94,7 @@ def test_each_list_the_lsc_and_everything_are_erased_by_key(running: SharedLab, 
             phone.shows(f"起動 {boots} 回目: booted")
             phone.shows("Registered (127.0.0.1)", boots)
             assert phone.screen.count(message) == 1
-            assert phone.screen.count("ITL installed") == installed
+            assert phone.screen.count("leap_of_faith") == installed
         phone.press("q")
         assert phone.process.wait(PATIENCE_S) == 0
         assert "Traceback" not in phone.screen

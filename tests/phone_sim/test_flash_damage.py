@@ -95,7 +95,10 @@ ANOTHERS: dict[Item, bytes] = {
 
 
 def writing(data: bytes | Callable[[Item], bytes]) -> Callable[[Path, Item], None]:
-    return lambda path, item: path.write_bytes(data if isinstance(data, bytes) else data(item)) and None
+    def write(path: Path, item: Item) -> None:
+        path.write_bytes(data if isinstance(data, bytes) else data(item))
+
+    return write
 
 
 def link_in_a_circle(path: Path, _item: Item) -> None:

@@ -206,9 +206,8 @@ def phone_with(flash: Flash, sink: MemorySink | None = None) -> Phone:
 
 def held(phone: Phone) -> set[str]:
     settings = phone.settings
-    return {item.kind for item in (*settings.trust_lists, *settings.certificates)} | (
-        {"configuration"} if settings.config else set()
-    )
+    kinds = {item.kind for item in settings.trust_lists} | {item.kind for item in settings.certificates}
+    return kinds | ({"configuration"} if settings.config else set())
 
 
 EVERYTHING = {"CTL", "ITL", "LSC", "MIC", "configuration"}
