@@ -266,14 +266,17 @@ def test_a_factory_reset_leaves_the_mic_and_who_the_phone_is(tmp_path: Path) -> 
     assert flash.read(Item.MIC) == FULL[Item.MIC]
     assert "factory_reset" in sink.steps()
     assert phone._enroller.auth_string is None, "what somebody typed is forgotten"
+    assert phone._tvs._remembered.recall(IsTrusted(TOMCAT.certificate)) is None, "what TVS said is, too"
 
 
 @pytest.mark.parametrize("item", [item for item in Item if item is not Item.MIC])
 def test_a_factory_reset_mends_a_flash_that_cannot_be_read(tmp_path: Path, item: Item) -> None:
     flash = DirectoryFlash.create(tmp_path, Owner(MAC, "8865"))
     (tmp_path / item.value).symlink_to(item.value)
-    phone_with(flash).reset_to_factory()
+    phone = phone_with(flash)
+    phone.reset_to_factory()
     assert [message.text for message in phone_with(flash).settings.status_messages] == ["Factory reset"]
+    assert phone._memory.take_losses() == (), "the next boot has nothing lost to tell"
 
 
 def test_erasing_an_unreadable_mic_is_not_what_a_factory_reset_does(tmp_path: Path) -> None:

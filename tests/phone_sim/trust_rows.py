@@ -551,6 +551,12 @@ SERVERS: dict[str, ServerRow] = {
     "R-SBD-4 the CTL lists it": ServerRow(
         TOMCAT, APPLICATION, Held(ctl=make_ctl(PUB, (PUB.record(SAST), TOMCAT.record(APP)))), Reason.SERVER_IN_CTL
     ),
+    "R-SBD-4 both list it": ServerRow(
+        TOMCAT,
+        APPLICATION,
+        dataclasses.replace(LISTS_TOMCAT, ctl=make_ctl(PUB, (PUB.record(SAST), TOMCAT.record(APP)))),
+        Reason.SERVER_IN_CTL,
+    ),
     "listed in another role": ServerRow(PUB, APPLICATION, HAS_ITL, ASKS),
     "R-DL-1 the ITL lists the configuration server": ServerRow(PUB, CONFIGURATION, HAS_ITL, Reason.SERVER_IN_ITL),
     "R-DL-1 with an EC certificate": ServerRow(EC, CONFIGURATION, itl_with(EC.record(TFTP)), Reason.SERVER_IN_ITL),
