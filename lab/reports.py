@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from rich.table import Table
 from rich.text import Text as Styled
 
-from lab.console import printable
+from lab.console import one_line, printable
 from lab.story.text import Text
 
 if TYPE_CHECKING:
@@ -18,8 +17,9 @@ if TYPE_CHECKING:
 
     from lab.story.text import Language
     from phone_sim.clients.capf import CapfResult
+    from phone_sim.menus import Entry
     from phone_sim.messages import StatusMessage
-    from phone_sim.report import BootReport, DecisionReport, DirectoryReport, ListSummary, Settings
+    from phone_sim.report import BootReport, DecisionReport, DirectoryReport, Settings
 
 _ACCEPTED, _REFUSED = Text("accepted", "受入"), Text("refused", "拒否")
 _ASKED = Text("TVS {server} was asked", "TVS {server} に問い合わせ")
@@ -63,6 +63,12 @@ _SOURCES = {
     "flash": Text("configuration from flash", "設定ファイルはフラッシュから"),
     "none": Text("no configuration", "設定ファイルなし"),
 }
+_BLANK = Text("(blank)", "(空)")
+_CLUSTER_MODE = Text("Cluster security mode", "クラスタのセキュリティモード")
+_CLUSTER_MODES = {"mixed": Text("mixed", "混合"), "non-secure": Text("non-secure", "非セキュア")}
+_CONFIGURATION = Text("Configuration ({kind}), version {version}", "設定ファイル ({kind})、バージョン {version}")
+_NO_CONFIGURATION = Text("No configuration", "設定ファイルなし")
+_DIRECTORY = Text("Directory", "ディレクトリ")
 _MESSAGES = Text("Status messages", "ステータスメッセージ")
 
 
@@ -131,41 +137,50 @@ def print_directory(console: Console, report: DirectoryReport, language: Languag
         console.print(f"  {number}  {item.name}  {item.url}")
 
 
-def print_settings(console: Console, settings: Settings) -> None:
-    """The security and trust-list menus, the configuration, and the status messages."""
+def print_settings(console: Console, settings: Settings, language: Language = "en") -> None:
+    """The security menu, the configuration, and the status messages."""
     console.print(f"{settings.device} ({settings.model})", style="bold")
-    console.print(f"Cluster security mode: {settings.cluster_mode}")
-    if not settings.trust_lists:
-        console.print("No Trust List installed")
-    for summary in settings.trust_lists:
-        _print_list(console, summary)
-    held = {certificate.kind: certificate for certificate in settings.certificates}
-    for kind in ("LSC", "MIC"):
-        console.print(f"{kind}: {'Installed' if kind in held else 'Not Installed'}", style="bold")
-        if kind in held:
-            console.print(f"  {held[kind].subject}, {held[kind].key}, valid until {held[kind].not_after[:10]}")
+    mode = _CLUSTER_MODES[settings.cluster_mode].of(language)
+    console.print(f"{_CLUSTER_MODE.of(language)}: {mode}")
+    if settings.security is not None:
+        console.print(settings.security.label.of(language), style="bold")
+        for entry in settings.security.entries:
+            _print_entry(console, entry, language, 1)
     config = settings.config
     if config is None:
-        console.print("No configuration")
+        console.print(_NO_CONFIGURATION.of(language))
     else:
-        console.print(f"Configuration ({config.kind}), version {config.version_stamp or '-'}", style="bold")
-        console.print(f"  Unified CM: {', '.join(config.call_managers) or '-'}")
-        console.print(f"  TVS: {', '.join(config.tvs_servers) or '-'}")
-        console.print(f"  Directory: {config.directory_url or '-'}")
-    _print_messages(console, settings.status_messages)
+        heading = _CONFIGURATION.of(language, kind=config.kind, version=config.version_stamp or "-")
+        console.print(one_line(heading), style="bold")
+        for name, value in (
+            ("Unified CM", ", ".join(config.call_managers)),
+            ("TVS", ", ".join(config.tvs_servers)),
+            (_DIRECTORY.of(language), config.directory_url),
+        ):
+            console.print(f"  {name}: {one_line(value) or '-'}")
+    _print_messages(console, settings.status_messages, language)
 
 
-def _print_list(console: Console, summary: ListSummary) -> None:
-    made = datetime.fromtimestamp(summary.timestamp, UTC)
-    console.print(f"{summary.kind} file, {summary.size} bytes, made {made:%Y-%m-%d %H:%M:%S} UTC", style="bold")
-    console.print(f"  signed by {summary.signer}\n  MD5  {summary.md5}\n  SHA1 {summary.sha1}")
-    table = Table.grid(padding=(0, 2))
-    for function, subject in summary.records:
-        table.add_row("  ", function, subject or "(blank)")
-    console.print(table)
+def _print_entry(console: Console, entry: Entry, language: Language, depth: int) -> None:
+    """A line of a menu, and what is below it further in: in one line where that has nothing below itself."""
+    indent = "  " * depth
+    below = entry.entries
+    leaves_only = bool(below) and not any(item.entries for item in below)
+    console.print(f"{indent}{_line(entry, language, blank=_BLANK.of(language) if leaves_only else '')}", soft_wrap=True)
+    if leaves_only:
+        line = ", ".join(_line(item, language) for item in below)
+        console.print(f"{indent}  {line}", style="dim", soft_wrap=True)
+        return
+    for item in below:
+        _print_entry(console, item, language, depth + 1)
 
 
-def _print_messages(console: Console, messages: Sequence[StatusMessage], language: Language = "en") -> None:
+def _line(entry: Entry, language: Language, blank: str = "") -> str:
+    value = one_line(entry.value.of(language)) or blank
+    return f"{entry.label.of(language)}: {value}" if value else entry.label.of(language)
+
+
+def _print_messages(console: Console, messages: Sequence[StatusMessage], language: Language) -> None:
     if not messages:
         return
     console.print(_MESSAGES.of(language), style="bold")

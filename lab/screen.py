@@ -1,6 +1,7 @@
 """The screen of a phone that stays up: one line for each thing that changes, a few keys to press.
 
-Keys are lines on standard input: ``d`` directory, ``s`` settings, ``e`` erase trust lists, ``r`` reset, ``q`` unplug.
+Keys are lines on standard input: ``d`` directory, ``s`` settings, ``e`` erase trust lists (``ec`` the CTL alone, ``ei``
+the ITL), ``el`` erase the LSC, ``factory`` factory reset, ``r`` reset, ``q`` unplug.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from lab.phoneweb import PhoneWeb
 from lab.reports import decision_table, print_directory, print_settings
 from lab.story.text import Text
 from phone_sim.life import LifeEvents, PhoneLife
+from phone_sim.trust import ListKind
 from phone_sim.webpages import WebFacts
 from wire.errors import UcmsimError
 
@@ -33,9 +35,12 @@ if TYPE_CHECKING:
     from phone_sim.report import BootReport
 
 _KEYS = Text(
-    "Keys (then Enter): d directory, s settings, e erase trust lists, r reset, q unplug",
-    "キー(続けて Enter): d ディレクトリ、s 設定、e 信頼リスト消去、r リセット、q 電源断",
+    "Keys (then Enter): d directory, s settings, e erase trust lists (ec CTL, ei ITL), el erase LSC, "
+    "factory for a factory reset, r reset, q unplug",
+    "キー(続けて Enter): d ディレクトリ、s 設定、e 信頼リスト消去 (ec CTL、ei ITL)、el LSC 消去、"
+    "factory 工場出荷時に戻す、r リセット、q 電源断",
 )
+_ERASED = {"e": (), "ec": (ListKind.CTL,), "ei": (ListKind.ITL,)}
 _LONGEST_KEY = 64
 _WEB = Text("Web page: {url}", "Web ページ: {url}")
 _BOOTED = Text("boot {number}: {outcome}", "起動 {number} 回目: {outcome}")
@@ -158,9 +163,9 @@ class _Screen:
                 case "d":
                     print_directory(self._console, await self._phone.open_directory(), self._language)
                 case "s":
-                    print_settings(self._console, self._phone.settings)
-                case "e":
-                    self._phone.erase_trust_lists()
+                    print_settings(self._console, self._phone.settings, self._language)
+                case "e" | "ec" | "ei" | "el" | "factory":
+                    self._erase(key)
                     self._restart.set()
                 case "r":
                     self._restart.set()
@@ -170,6 +175,16 @@ class _Screen:
                     self._console.print(_KEYS.of(self._language), style="dim")
         except UcmsimError as error:
             self._line(str(error))
+
+    def _erase(self, key: str) -> None:
+        match key:
+            case "el":
+                self._phone.erase_lsc()
+            case "factory":
+                self._phone.reset_to_factory()
+            case _:
+                self._phone.erase_trust_lists(*_ERASED[key])
+        self._line(self._phone.settings.status_messages[-1].text)
 
     def _booted(self, report: BootReport) -> None:
         self._line(_BOOTED.of(self._language, number=self._life.boots, outcome=report.outcome.value))

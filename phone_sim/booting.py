@@ -120,6 +120,9 @@ class BootRun:
         begun = self._clock.monotonic()
         state, event = State.OFF, Event.POWER_ON
         self._trace.emit("power_on", model=self._model.name, servers=[server.host for server in self._servers])
+        for message in self._memory.take_losses():
+            self._messages.append(message)
+            self._trace.emit("status_message", text=message.text, reason=message.reason)
         try:
             while state not in boot.ENDS:
                 row = boot.advance(state, event, self._situation())

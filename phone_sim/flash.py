@@ -24,6 +24,7 @@ FORMAT = 1
 """Version of the folder's layout; another one is refused rather than misread."""
 _LABEL = "flash.json"
 _TEMPORARY = ".new-"
+_MAX_LABEL_SIZE = 4096
 _MAX_ITEM_SIZE = 4 * 1024 * 1024
 
 
@@ -148,13 +149,14 @@ class DirectoryFlash:
             FlashError: as `create`, or there is none.
         """
         try:
-            label = json.loads((folder / _LABEL).read_bytes())
+            with (folder / _LABEL).open("rb") as file:
+                label = json.loads(file.read(_MAX_LABEL_SIZE))
             version, mac, model = label["format"], label["mac"], label["model"]
         except FileNotFoundError as error:
             raise FlashError(f"{folder} is no flash folder: it has no {_LABEL}") from error
         except OSError as error:
             raise FlashError(f"flash folder {folder} cannot be read: {error.strerror}") from error
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise FlashError(f"{folder / _LABEL} is damaged; delete the folder for a factory-new phone") from error
         if version != FORMAT:
             raise FlashError(f"flash folder {folder} has format {version}; this version reads format {FORMAT}")

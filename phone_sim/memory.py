@@ -8,22 +8,44 @@ from typing import TYPE_CHECKING
 from phone_sim.credentials import Credential, decode_credential, encode_credential
 from phone_sim.flash import FlashError, Item
 from phone_sim.messages import Status, StatusLog, StatusMessage
-from phone_sim.trust import Held, KeepOld, ListKind, read_list
+from phone_sim.reasons import Reason
+from phone_sim.trust import Held, KeepOld, ListKind, read_installed_list, read_signed
 from wire.encryptedfile import certificate_hash
 from wire.errors import WireError
 from wire.phoneconfig import DefaultConfig, PhoneConfig, decode_default_config, decode_phone_config
+from wire.signedfile import SignedFile
+from wire.trustlist import TrustList
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from base.clock import Clock
     from base.identity import Identity
     from phone_sim.flash import Flash
     from phone_sim.models import Model
-    from wire.trustlist import TrustList
+    from wire.encryptedfile import EncryptedFile
 
 Config = PhoneConfig | DefaultConfig
 _ITEM = {ListKind.CTL: Item.CTL, ListKind.ITL: Item.ITL}
 _CREDENTIAL_ITEM = {Credential.LSC: Item.LSC, Credential.MIC: Item.MIC}
-_NOT_LOADED = {ListKind.CTL: Status.CTL_NOT_LOADED, ListKind.ITL: Status.ITL_NOT_LOADED}
+_NOT_LOADED = {
+    Item.CTL: Status.CTL_NOT_LOADED,
+    Item.ITL: Status.ITL_NOT_LOADED,
+    Item.CONFIG: Status.CONFIG_NOT_LOADED,
+}
+_NAME = {
+    Item.CONFIG_AS_RECEIVED: "signed configuration",
+    Item.LSC: Credential.LSC.value,
+    Item.MIC: Credential.MIC.value,
+    Item.STATUS: "status messages",
+    Item.TVS_CACHE: "TVS cache",
+}
+_ERASING = {
+    frozenset(ListKind): Status.ERASING_TRUST_LISTS,
+    frozenset({ListKind.CTL}): Status.ERASING_CTL,
+    frozenset({ListKind.ITL}): Status.ERASING_ITL,
+}
+_SURVIVES_FACTORY_RESET = frozenset({Item.MIC})
 
 
 class PhoneMemory:
@@ -33,18 +55,29 @@ class PhoneMemory:
         ctl: installed CTL.
         itl: installed ITL.
         config: last good configuration.
+        signed_config: the file that it came in; None when it came without a signature.
         credentials: the phone's own certificates with their keys.
         log: status messages.
+
+    Args:
+        mac: the phone's, twelve upper-case hex digits: its name may stand in the header of its own lists.
     """
 
-    def __init__(self, flash: Flash, model: Model, clock: Clock) -> None:
+    def __init__(self, flash: Flash, model: Model, clock: Clock, mac: str = "") -> None:
         self.flash = flash
         self._model = model
         self._clock = clock
+        self._mac = mac
+        self._losses: list[StatusMessage] = []
+        self._load()
+
+    def _load(self) -> None:
+        self.log = StatusLog()
         self.log = self._load_log()
         self.ctl = self._load_list(ListKind.CTL)
         self.itl = self._load_list(ListKind.ITL)
         self.config = self._load_config()
+        self.signed_config = self._load_signed_config()
         loaded = {credential: self._load_credential(credential) for credential in Credential}
         self.credentials = {credential: identity for credential, identity in loaded.items() if identity is not None}
 
@@ -111,17 +144,45 @@ class PhoneMemory:
         """
         self.flash.write(Item.CONFIG_AS_RECEIVED, received)
         self.flash.write(Item.CONFIG, plain)
-        self.config = config
+        self.config, self.signed_config = config, _read_as_received(received)
 
-    def erase_lists(self) -> None:
-        """Forgets both trust lists.
+    def erase_lists(self, kinds: Collection[ListKind] = tuple(ListKind)) -> None:
+        """Forgets trust lists, and says so.
 
         Raises:
-            FlashError: they cannot be removed.
+            FlashError: one cannot be removed; those before it are gone.
         """
-        self.flash.delete(Item.CTL)
-        self.flash.delete(Item.ITL)
-        self.ctl = self.itl = None
+        self.say(_ERASING[frozenset(kinds)])
+        for kind in kinds:
+            self.flash.delete(_ITEM[kind])
+            if kind is ListKind.CTL:
+                self.ctl = None
+            else:
+                self.itl = None
+
+    def reset_to_factory(self) -> None:
+        """Forgets everything but the MIC, and says so.
+
+        Raises:
+            FlashError: something cannot be removed; what came before it is gone.
+        """
+        for item in Item:
+            if item not in _SURVIVES_FACTORY_RESET:
+                self.flash.delete(item)
+        self._losses.clear()
+        self._load()
+        self.say(Status.FACTORY_RESET)
+
+    def take_losses(self) -> tuple[StatusMessage, ...]:
+        """What was said, since the last call, about items of flash that could not be read."""
+        losses = tuple(self._losses)
+        self._losses.clear()
+        return losses
+
+    def lost(self, item: Item, detail: str, reason: str = "flash_unreadable") -> None:
+        """Says that an item of flash counts as not there."""
+        status = _NOT_LOADED.get(item, Status.NOT_LOADED)
+        self._losses.append(self.say(status, _NAME.get(item, ""), reason=reason, detail=detail))
 
     def say(self, status: Status, file: str = "", *, reason: str = "", detail: str = "") -> StatusMessage:
         """Adds a status message to the log; `save_log` makes it durable."""
@@ -141,39 +202,67 @@ class PhoneMemory:
     def _load_log(self) -> StatusLog:
         try:
             data = self.flash.read(Item.STATUS)
-            return StatusLog.from_json(json.loads(data)) if data else StatusLog()
-        except (FlashError, ValueError):
-            return StatusLog()  # the messages themselves are all that is lost
+            return StatusLog.from_json(json.loads(data)) if data is not None else StatusLog()
+        except FlashError as error:
+            self.lost(Item.STATUS, str(error))
+        except (ValueError, RecursionError):
+            self.lost(Item.STATUS, "not the status messages of this version")
+        return self.log
 
     def _load_list(self, kind: ListKind) -> TrustList | None:
+        item = _ITEM[kind]
         try:
-            data = self.flash.read(_ITEM[kind])
+            data = self.flash.read(item)
         except FlashError as error:
-            self.say(_NOT_LOADED[kind], reason="flash_unreadable", detail=str(error))
+            self.lost(item, str(error))
             return None
         if data is None:
             return None
-        trust_list = read_list(data)
-        if isinstance(trust_list, KeepOld):
-            self.say(_NOT_LOADED[kind], reason=trust_list.reason.value, detail=trust_list.detail)
-            return None
-        return trust_list
+        trust_list = read_installed_list(data)
+        if isinstance(trust_list, TrustList):
+            name = trust_list.header.file_name
+            if name.lower() in {kind.value.lower(), f"{kind.name}SEP{self._mac}.tlv".lower()}:
+                return trust_list
+            trust_list = KeepOld(Reason.WRONG_FILE_NAME, f"its header names {name}")
+        self.lost(item, trust_list.detail, trust_list.reason.value)
+        return None
 
     def _load_credential(self, credential: Credential) -> Identity | None:
+        item = _CREDENTIAL_ITEM[credential]
         try:
-            data = self.flash.read(_CREDENTIAL_ITEM[credential])
-            return decode_credential(data) if data else None
+            data = self.flash.read(item)
+            return decode_credential(data) if data is not None else None
         except (FlashError, WireError) as error:
-            self.say(Status.CREDENTIAL_NOT_LOADED, credential.value, reason="flash_unreadable", detail=str(error))
+            self.lost(item, str(error))
             return None
 
     def _load_config(self) -> Config | None:
         try:
             data = self.flash.read(Item.CONFIG)
-            return read_config(data) if data else None
+            return read_config(data) if data is not None else None
         except (FlashError, WireError) as error:
-            self.say(Status.CONFIG_NOT_LOADED, reason="flash_unreadable", detail=str(error))
+            self.lost(Item.CONFIG, str(error))
             return None
+
+    def _load_signed_config(self) -> SignedFile | EncryptedFile | None:
+        """Nothing depends on it but a menu; where it is lost, the plain configuration still serves."""
+        try:
+            data = self.flash.read(Item.CONFIG_AS_RECEIVED)
+            plain = self.flash.read(Item.CONFIG) if self.config is not None else None
+        except FlashError as error:
+            self.lost(Item.CONFIG_AS_RECEIVED, str(error))
+            return None
+        read = read_signed(data) if data is not None else None
+        if isinstance(read, SignedFile) and plain is not None and read.body != plain:
+            read = KeepOld(Reason.UNREADABLE, "not the file that the configuration came in")
+        if isinstance(read, KeepOld) and read.reason is not Reason.UNSIGNED:
+            self.lost(Item.CONFIG_AS_RECEIVED, read.detail, read.reason.value)
+        return None if isinstance(read, KeepOld) else read
+
+
+def _read_as_received(data: bytes) -> SignedFile | EncryptedFile | None:
+    read = read_signed(data)
+    return None if isinstance(read, KeepOld) else read
 
 
 def read_config(data: bytes) -> Config:

@@ -25,7 +25,7 @@ from phone_sim.options import Timeouts
 from phone_sim.registrant import registrable, registrant
 from phone_sim.registration import Registration
 from phone_sim.report import DecisionReport, DirectoryReport, Settings, directory_url
-from phone_sim.trust import ServerPurpose
+from phone_sim.trust import ListKind, ServerPurpose
 from phone_sim.tvs_desk import TvsDesk
 from wire.errors import OperatorError, WireError
 from wire.phoneconfig import PhoneConfig
@@ -92,7 +92,7 @@ class Phone:
         self._clock = clock or SystemClock()
         self._trace = (trace or Trace()).bind(where=self.name)
         self._timeouts = timeouts or Timeouts()
-        self._memory = PhoneMemory(flash, model, self._clock)
+        self._memory = PhoneMemory(flash, model, self._clock, self.mac)
         self._tvs = TvsDesk(
             self._memory,
             model,
@@ -128,7 +128,7 @@ class Phone:
     @property
     def settings(self) -> Settings:
         """The security and trust-list menus and the status messages, as they stand."""
-        return Settings.of(self.name, self.model.name, self._memory)
+        return Settings.of(self.name, self.model, self._memory)
 
     async def boot(self) -> BootReport:
         """Power on, or a reset: everything up to the configuration.
@@ -251,17 +251,37 @@ class Phone:
         Raises:
             FlashError: flash cannot be written.
         """
+        self._memory.say(Status.ERASING_LSC)
         self._memory.erase_credential(Credential.LSC)
+        self._memory.save_log()
         self._trace.emit("lsc_erased")
 
-    def erase_trust_lists(self) -> None:
-        """Deletes CTL and ITL by hand, as from the settings menu (R-PHN-4). The configuration stays.
+    def erase_trust_lists(self, *kinds: ListKind) -> None:
+        """Deletes CTL and ITL by hand, or one of them, as from the settings menu (R-PHN-4). The configuration stays.
+
+        Args:
+            kinds: which; both when none is named.
 
         Raises:
             FlashError: flash cannot be written.
         """
-        self._memory.say(Status.ERASING_TRUST_LISTS)
-        self._memory.erase_lists()
+        erased = kinds or tuple(ListKind)
+        self._memory.erase_lists(erased)
         self._memory.save_log()
         self._tvs.flush()
-        self._trace.emit("trust_lists_erased")
+        self._trace.emit("trust_lists_erased", lists=[kind.name for kind in erased])
+
+    def reset_to_factory(self) -> None:
+        """Deletes everything that the phone learned: only its MIC and what it is remain (R-PHN-4).
+
+        What real phones keep besides is not known; that the configuration, the messages and the authentication string
+        that somebody typed go as well is this project's choice.
+
+        Raises:
+            FlashError: flash cannot be written.
+        """
+        self._tvs.flush()
+        self._memory.reset_to_factory()
+        self._enroller.auth_string = None
+        self._memory.save_log()
+        self._trace.emit("factory_reset")

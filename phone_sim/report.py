@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from phone_sim.menus import security_menu
 from phone_sim.trust import ListKind
 from wire.phoneconfig import PhoneConfig
 from wire.trustlist import Function
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
     from phone_sim.clients.appserver import Menu
     from phone_sim.clients.capf import CapfResult
     from phone_sim.memory import Config, PhoneMemory
+    from phone_sim.menus import Entry
     from phone_sim.messages import StatusMessage, TrustListAlarm
+    from phone_sim.models import Model
     from phone_sim.reasons import Reason
     from wire.certificates import Certificate
     from wire.trustlist import TrustList
@@ -225,6 +228,7 @@ class CertificateSummary:
         kind: ``LSC`` or ``MIC``.
         key: ``RSA 2048``, ``EC 384``.
         not_after: ISO 8601, UTC.
+        not_before: the same.
     """
 
     kind: str
@@ -232,13 +236,14 @@ class CertificateSummary:
     issuer: str
     key: str
     not_after: str
+    not_before: str
 
     @classmethod
     def of(cls, kind: str, certificate: Certificate) -> CertificateSummary:
         """Summarises one."""
         key = f"{'RSA' if certificate.is_rsa else 'EC'} {certificate.public_key.key_size}"
-        ends = certificate.not_after.isoformat()
-        return cls(kind, str(certificate.subject), str(certificate.issuer), key, ends)
+        begins, ends = certificate.not_before.isoformat(), certificate.not_after.isoformat()
+        return cls(kind, str(certificate.subject), str(certificate.issuer), key, ends, begins)
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +253,7 @@ class Settings:
     Attributes:
         cluster_mode: ``mixed`` or ``non-secure``, read from the CTL (R-CTL-2).
         certificates: the phone's own, LSC and MIC; empty for none.
+        security: the security menu, line by line; None where only the rest is wanted.
     """
 
     device: str
@@ -257,13 +263,14 @@ class Settings:
     config: ConfigSummary | None
     certificates: tuple[CertificateSummary, ...]
     status_messages: tuple[StatusMessage, ...]
+    security: Entry | None = None
 
     @classmethod
-    def of(cls, device: str, model: str, memory: PhoneMemory) -> Settings:
+    def of(cls, device: str, model: Model, memory: PhoneMemory) -> Settings:
         """Reads the menus out of the phone's memory."""
         return cls(
             device=device,
-            model=model,
+            model=model.name,
             cluster_mode=cluster_mode(memory.ctl),
             trust_lists=list_summaries(memory),
             config=ConfigSummary.of(memory.config) if memory.config else None,
@@ -271,6 +278,7 @@ class Settings:
                 CertificateSummary.of(kind.value, identity.certificate) for kind, identity in memory.credentials.items()
             ),
             status_messages=memory.log.messages,
+            security=security_menu(memory, model.family),
         )
 
     def as_json(self) -> dict[str, Json]:
@@ -282,6 +290,7 @@ class Settings:
             "trust_lists": [summary.as_json() for summary in self.trust_lists],
             "config": self.config.as_json() if self.config else None,
             "certificates": [asdict(certificate) for certificate in self.certificates],
+            "security_menu": self.security.as_json() if self.security else None,
             "status_messages": [asdict(message) for message in self.status_messages],
         }
 

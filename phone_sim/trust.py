@@ -188,6 +188,20 @@ def read_list(data: bytes) -> TrustList | KeepOld:
         return KeepOld(Reason.UNREADABLE, str(error))
 
 
+def read_installed_list(data: bytes) -> TrustList | KeepOld:
+    """Reads a list back from flash: it has to be whole by its own signer still, as it was when it was accepted.
+
+    A list that was cut off between two records is a list, too; only its signature tells.
+    """
+    trust_list = read_list(data)
+    if isinstance(trust_list, KeepOld):
+        return trust_list
+    try:
+        return _own_signer_rule(trust_list) or trust_list
+    except WireError as error:
+        return KeepOld(Reason.UNREADABLE, str(error))
+
+
 def read_signed(data: bytes) -> SignedFile | EncryptedFile | KeepOld:
     """Parses the answer to a ``.sgn`` name. Plain XML there is unsigned, anything else unreadable.
 
@@ -426,9 +440,13 @@ def _refused_by_tvs(answer: Answer, functions: tuple[Function, ...]) -> KeepOld 
 
 def _usable(trust_list: TrustList, *functions: Function) -> Iterator[TrustRecord]:
     """Records of these functions that hold a key; of SAST the first two only."""
-    records = [record for record in trust_list.records if record.function in functions and not record.is_blank]
-    sast = [record for record in records if record.function == Function.SAST]
-    return (record for record in records if record not in sast[MAX_SAST_RECORDS:])
+    sast_seen = 0
+    for record in trust_list.records:
+        if record.function not in functions or record.is_blank:
+            continue
+        sast_seen += record.function == Function.SAST
+        if record.function != Function.SAST or sast_seen <= MAX_SAST_RECORDS:
+            yield record
 
 
 def _signers(trust_list: TrustList, header: FileHeader, functions: tuple[Function, ...]) -> tuple[TrustRecord, ...]:

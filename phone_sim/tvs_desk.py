@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from phone_sim.clients.tvs import TvsClient, TvsUnreachable
+from phone_sim.flash import Item
 from phone_sim.trust import Answer, TvsSaid, TvsSilent, WhoSigned
 from phone_sim.tvs_memory import TvsMemory
 
@@ -38,12 +39,14 @@ class TvsDesk:
         self._clock, self._timeouts = clock, timeouts
         self._trace = trace.bind(service="TVS client")
         self._remembered = TvsMemory(memory.flash, clock)
+        if self._remembered.loss:
+            memory.lost(Item.TVS_CACHE, self._remembered.loss)
 
     async def ask(self, question: WhoSigned | IsTrusted) -> tuple[Answer, str]:
         """The answer, and the ``host:port`` that gave it: empty when memory did or nobody.
 
         Raises:
-            FlashError: the answer cannot be remembered.
+            FlashError: the answer cannot be remembered, or an old one not forgotten.
         """
         recalled = self._remembered.recall(question)
         if recalled is not None:

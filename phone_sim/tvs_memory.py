@@ -1,6 +1,10 @@
-"""Answers of TVS that the phone remembers in flash, each until its own wall-clock time is over.
+"""Answers of TVS that the phone remembers in flash, each for its own time to live.
 
 Only good answers are kept: TVS gives a time to live with those alone. What cannot be read in flash is forgotten.
+
+A phone's clock may jump. An answer counts only while the clock stands between the moment at which it came and the end
+of its time; while the phone stays powered, its time to live is measured by the unmovable clock as well. One that is
+found outside its time is forgotten for good, so that setting the clock back makes none of them live again.
 """
 
 from __future__ import annotations
@@ -9,7 +13,7 @@ import base64
 import hashlib
 import json
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from phone_sim.flash import FlashError, Item
@@ -29,24 +33,46 @@ MAX_ANSWERS = 64
 
 @dataclass(frozen=True, slots=True)
 class _Remembered:
+    """An answer; `came_at` by the wall clock, `powered_at` by the unmovable one since this phone was switched on."""
+
     answer: TvsSaid
-    expires: datetime
+    ttl_s: int
+    came_at: datetime
+    powered_at: float
 
 
 class TvsMemory:
-    """The phone's TVS cache."""
+    """The phone's TVS cache.
+
+    Attributes:
+        loss: why what was in flash could not be read; empty when it could.
+    """
 
     def __init__(self, flash: Flash, clock: Clock) -> None:
         self._flash = flash
         self._clock = clock
+        self.loss = ""
         self._answers = self._load()
 
     def recall(self, question: WhoSigned | IsTrusted) -> TvsSaid | None:
-        """The answer to the same question, while its time to live lasts."""
-        remembered = self._answers.get(_key(question))
-        if remembered is None or remembered.expires <= self._clock.now():
+        """The answer to the same question, while its time to live lasts.
+
+        Raises:
+            FlashError: it is over, and flash keeps the answer.
+        """
+        key = _key(question)
+        remembered = self._answers.get(key)
+        if remembered is None:
             return None
-        return remembered.answer
+        ages = (
+            (self._clock.now() - remembered.came_at).total_seconds(),
+            self._clock.monotonic() - remembered.powered_at,
+        )
+        if all(0 <= age < remembered.ttl_s for age in ages):
+            return remembered.answer
+        del self._answers[key]
+        self._save()
+        return None
 
     def remember(self, question: WhoSigned | IsTrusted, answer: TvsSaid, ttl_s: int) -> None:
         """Keeps an answer for `ttl_s` seconds.
@@ -58,7 +84,7 @@ class TvsMemory:
             return
         key = _key(question)
         self._answers.pop(key, None)
-        self._answers[key] = _Remembered(answer, self._clock.now() + timedelta(seconds=ttl_s))
+        self._answers[key] = _Remembered(answer, ttl_s, self._clock.now(), self._clock.monotonic())
         while len(self._answers) > MAX_ANSWERS:
             del self._answers[next(iter(self._answers))]
         self._save()
@@ -78,7 +104,8 @@ class TvsMemory:
                 "key": key,
                 "roles": list(item.answer.roles),
                 "certificate": _encode(item.answer.certificate),
-                "expires": item.expires.isoformat(),
+                "came_at": item.came_at.isoformat(),
+                "ttl_s": item.ttl_s,
             }
             for key, item in self._answers.items()
         ]
@@ -87,10 +114,13 @@ class TvsMemory:
     def _load(self) -> dict[str, _Remembered]:
         try:
             data = self._flash.read(Item.TVS_CACHE)
-            entries = json.loads(data) if data else []
-            return dict(_read(entry) for entry in entries)
-        except (FlashError, WireError, ValueError, KeyError, TypeError, OverflowError):
-            return {}
+            entries = json.loads(data) if data is not None else []
+            return dict(_read(entry, self._clock.monotonic()) for entry in entries)
+        except (FlashError, WireError) as error:
+            self.loss = str(error)
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+            self.loss = "not the TVS answers of this version"
+        return {}
 
 
 def _key(question: WhoSigned | IsTrusted) -> str:
@@ -104,13 +134,13 @@ def _encode(certificate: Certificate | None) -> str | None:
     return base64.b64encode(certificate.der).decode("ascii") if certificate else None
 
 
-def _read(entry: dict[str, object]) -> tuple[str, _Remembered]:
-    encoded, roles = entry["certificate"], entry["roles"]
-    if not isinstance(roles, list):
-        raise TypeError("roles are no list")
+def _read(entry: dict[str, object], powered_at: float) -> tuple[str, _Remembered]:
+    encoded, roles, ttl_s = entry["certificate"], entry["roles"], entry["ttl_s"]
+    if not isinstance(roles, list) or not isinstance(ttl_s, int):
+        raise TypeError("roles are no list, or the time to live is no number")
     certificate = Certificate.from_der(base64.b64decode(str(encoded))) if encoded else None
-    expires = datetime.fromisoformat(str(entry["expires"]))
-    if expires.tzinfo is None:
+    came_at = datetime.fromisoformat(str(entry["came_at"]))
+    if came_at.tzinfo is None:
         raise ValueError("time without zone")
     answer = TvsSaid(True, tuple(int(role) for role in roles), certificate)
-    return str(entry["key"]), _Remembered(answer, expires)
+    return str(entry["key"]), _Remembered(answer, ttl_s, came_at, powered_at)

@@ -53,6 +53,15 @@ HttpsPortOption = Annotated[
 AuthStringOption = Annotated[
     str | None, typer.Option("--auth-string", help="Authentication string that somebody types for CAPF.")
 ]
+ClockOption = Annotated[
+    str | None,
+    typer.Option(
+        "--clock",
+        metavar="TIME",
+        help="What the phone's clock says when it starts, such as 2010-01-01T00:00:00Z, or how wrong it is, such as "
+        "-3650d or +90m (d, h, m, s).",
+    ),
+]
 FolderOption = Annotated[Path, typer.Option("--flash", help="Folder that is the phone's memory.")]
 
 
@@ -65,6 +74,7 @@ def boot(
     http_port: HttpPortOption = None,
     https_port: HttpsPortOption = None,
     auth_string: AuthStringOption = None,
+    clock: ClockOption = None,
     trace: TraceOption = None,
     language: LanguageOption = "en",
     *,
@@ -77,7 +87,7 @@ def boot(
     from lab.reports import print_boot
 
     with open_trace(trace) as events:
-        phone = _phone(mac, model, _servers(tftp, http_port, https_port), flash, events, auth_string)
+        phone = _phone(mac, model, _servers(tftp, http_port, https_port), flash, events, auth_string, clock)
         report = asyncio.run(phone.boot())
     if as_json:
         print_json(report.as_json())
@@ -99,6 +109,7 @@ def run(
         str | None,
         typer.Option("--web", metavar="[HOST:]PORT", help="Serve the phone's own web page there; off by default."),
     ] = None,
+    clock: ClockOption = None,
     trace: TraceOption = None,
     language: LanguageOption = "en",
 ) -> None:
@@ -109,7 +120,7 @@ def run(
     where = web_address(web) if web is not None else None
     with open_trace(trace) as events:
         servers = _servers(tftp, http_port, https_port)
-        phone = _phone(mac, model, servers, flash, events, auth_string)
+        phone = _phone(mac, model, servers, flash, events, auth_string, clock)
         hosts = tuple(server.host for server in servers)
         page = WebPage(where, hosts, events) if where is not None else None
         asyncio.run(show_life(phone, out, language, page))
@@ -150,6 +161,7 @@ def manufacture(
 def directory(
     flash: FolderOption,
     url: Annotated[str | None, typer.Argument(help="What to open; the configuration's directory by default.")] = None,
+    clock: ClockOption = None,
     trace: TraceOption = None,
     language: LanguageOption = "en",
     *,
@@ -162,7 +174,7 @@ def directory(
     from lab.reports import print_directory
 
     with open_trace(trace) as events:
-        phone = _phone_of(flash, events)
+        phone = _phone_of(flash, events, clock)
         report = asyncio.run(phone.open_directory(url))
     if as_json:
         print_json(report.as_json())
@@ -172,8 +184,8 @@ def directory(
 
 
 @app.command("show")
-def show(flash: FolderOption, *, as_json: JsonOption = False) -> None:
-    """Show a phone's trust lists, the configuration it goes on with, and its status messages."""
+def show(flash: FolderOption, language: LanguageOption = "en", *, as_json: JsonOption = False) -> None:
+    """Show a phone's security menu with its trust lists, the configuration it goes on with, and its status messages."""
     from base.trace import Trace
     from lab.reports import print_settings
 
@@ -181,15 +193,42 @@ def show(flash: FolderOption, *, as_json: JsonOption = False) -> None:
     if as_json:
         print_json(settings.as_json())
     else:
-        print_settings(out, settings)
+        print_settings(out, settings, language)
 
 
 @app.command("erase")
-def erase(flash: FolderOption, trace: TraceOption = None) -> None:
-    """Erase a phone's CTL and ITL by hand, as its settings menu does: the next list is trusted blindly again."""
+def erase(
+    flash: FolderOption,
+    trace: TraceOption = None,
+    *,
+    ctl: Annotated[bool, typer.Option("--ctl", help="Erase the CTL.")] = False,
+    itl: Annotated[bool, typer.Option("--itl", help="Erase the ITL.")] = False,
+    lsc: Annotated[bool, typer.Option("--lsc", help="Erase the LSC and its key.")] = False,
+) -> None:
+    """Erase a phone's CTL and ITL by hand, as its settings menu does, or only what is named.
+
+    A phone that holds neither list any more trusts the next one blindly. The configuration stays.
+    """
+    from phone_sim.trust import ListKind
+
+    lists = tuple(kind for kind, wanted in ((ListKind.CTL, ctl), (ListKind.ITL, itl)) if wanted)
     with open_trace(trace) as events:
-        _phone_of(flash, events).erase_trust_lists()
-    err.print("CTL and ITL are erased.")
+        phone = _phone_of(flash, events)
+        if lists or not lsc:
+            phone.erase_trust_lists(*lists)
+            err.print(f"{lists[0].name} is erased." if len(lists) == 1 else "CTL and ITL are erased.")
+        if lsc:
+            phone.erase_lsc()
+            err.print("LSC is erased.")
+
+
+@app.command("factory-reset")
+def factory_reset(flash: FolderOption, trace: TraceOption = None) -> None:
+    """Make a phone factory-new: everything goes but its MIC, its MAC address and its model."""
+    with open_trace(trace) as events:
+        phone = _phone_of(flash, events)
+        phone.reset_to_factory()
+    err.print(f"{phone.name} is factory-new.")
 
 
 def _servers(tftp: list[str], http_port: int | None, https_port: int | None) -> list[TftpServer]:
@@ -212,7 +251,9 @@ def _phone(
     folder: Path | None,
     trace: Trace,
     auth_string: str | None = None,
+    clock: str | None = None,
 ) -> Phone:
+    from lab.phoneclock import phone_clock
     from phone_sim.flash import DirectoryFlash, MemoryFlash, Owner
     from phone_sim.models import model
     from phone_sim.phone import Phone, normal_mac
@@ -222,15 +263,17 @@ def _phone(
     except OperatorError as error:
         raise typer.BadParameter(str(error)) from error
     flash: Flash = MemoryFlash() if folder is None else DirectoryFlash.create(folder, Owner(address, chosen.name))
-    return Phone(address, chosen, servers, flash, trace=trace, auth_string=auth_string)
+    return Phone(address, chosen, servers, flash, clock=phone_clock(clock), trace=trace, auth_string=auth_string)
 
 
-def _phone_of(folder: Path, trace: Trace) -> Phone:
+def _phone_of(folder: Path, trace: Trace, clock: str | None = None) -> Phone:
     """The phone that a folder is the memory of; it is only looked at, or uses servers of its configuration."""
+    from lab.phoneclock import phone_clock
     from phone_sim.flash import DirectoryFlash
     from phone_sim.models import model
     from phone_sim.phone import Phone
     from phone_sim.servers import TftpServer
 
-    flash = DirectoryFlash.open(folder)
-    return Phone(flash.owner.mac, model(flash.owner.model), [TftpServer("127.0.0.1")], flash, trace=trace)
+    time, flash = phone_clock(clock), DirectoryFlash.open(folder)
+    nobody = [TftpServer("127.0.0.1")]
+    return Phone(flash.owner.mac, model(flash.owner.model), nobody, flash, clock=time, trace=trace)

@@ -2,7 +2,8 @@
 
 Names are looked up without regard to case, as the real server does. Generated files are computed from the cluster's
 snapshot, signed once, and kept until the snapshot or the ports change. Files of the TFTP directory are served plain
-and, with ``.sgn`` appended, signed; one that exists signed only is served plain with its signature stripped.
+and, with ``.sgn`` appended, signed; one that exists signed only is served plain with its signature stripped. Of the
+generated files, only a known phone's ``CTLSEP<MAC>.tlv`` and ``ITLSEP<MAC>.tlv`` give way to a file of that name there.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ MAX_STATIC_SIZE = 256 * 1024 * 1024
 _LISTS = frozenset(name.lower() for name in (ITL_FILE, CTL_FILE, CACHE_LIST))
 _CACHE_ENTRIES = 20_000
 _NOT_FOUND, _ACCESS_VIOLATION = 1, 2
+_GENERIC = {"itl": ITL_FILE, "ctl": CTL_FILE}
 _LIST_OF_DEVICE = re.compile(r"(ctl|itl)sep([0-9a-f]{12})\.tlv")
 _CONFIG_OF_DEVICE = re.compile(r"sep([0-9a-f]{12})\.cnf\.xml")
 _ENCRYPTED_OF_DEVICE = re.compile(r"sep([0-9a-f]{12})\.cnf\.xml\.enc\.sgn")
@@ -110,9 +112,10 @@ class PhoneFiles:
         if folded == CACHE_LIST.lower() and transport == "tftp":
             return self._static(name, snapshot)
         of_device = _LIST_OF_DEVICE.fullmatch(folded)
-        if of_device:  # the same bytes for every phone of this node, signed and kept once
+        if of_device:  # the same bytes for every phone of this node, signed and kept once ...
             self._device(snapshot, of_device[2])
-            folded = (ITL_FILE if of_device[1] == "itl" else CTL_FILE).lower()
+            own = self._own_list(name, snapshot)  # ... but for one that an operator gave a list of its own
+            return own if own is not None else self.read_for(_GENERIC[of_device[1]], transport, shown)
         content = (snapshot.configured, snapshot.stamps, snapshot.files, snapshot.auto_devices, endpoints)
         if content != self._cached_for:
             self._cache.clear()
@@ -220,6 +223,15 @@ class PhoneFiles:
             digest=read_digest(snapshot.parameter(FILE_SIGNATURE)),
             timestamp=int((changed or snapshot.configured_at).timestamp()),
         )
+
+    def _own_list(self, name: str, snapshot: ClusterSnapshot) -> bytes | None:
+        """A trust list that an operator put into the TFTP directory for one phone; it overrides the generated one."""
+        folder = snapshot.definition.tftp_directory
+        found = _find(Path(folder), name) if folder is not None else None
+        if found is None:
+            return None
+        self._trace.emit("own_list_served", file=name)
+        return _load(found)
 
     def _static(self, name: str, snapshot: ClusterSnapshot) -> bytes:
         folder = snapshot.definition.tftp_directory

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from base.clock import ManualClock, SystemClock
+from base.clock import ManualClock, ShiftedClock, SystemClock
 
 START = datetime(2030, 1, 1, tzinfo=UTC)
 
@@ -33,3 +33,21 @@ def test_time_does_not_go_backwards() -> None:
     with pytest.raises(ValueError, match="backwards"):
         clock.advance(-1)
     assert clock.now() == START
+
+
+def test_a_date_is_set_forward_and_back_while_durations_go_on() -> None:
+    clock = ManualClock(START)
+    clock.advance(10)
+    for date in (datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)):
+        clock.set_date(date)
+        assert (clock.now(), clock.monotonic()) == (date, 10.0)
+    clock.advance(5)
+    assert (clock.now(), clock.monotonic()) == (datetime(9000, 1, 1, 0, 0, 5, tzinfo=UTC), 15.0)
+
+
+@pytest.mark.parametrize("offset", [timedelta(days=-3650), timedelta(0), timedelta(hours=9)])
+def test_a_shifted_clock_is_wrong_by_the_same_amount_and_measures_right(offset: timedelta) -> None:
+    right = ManualClock(START)
+    clock = ShiftedClock(right, offset)
+    right.advance(60)
+    assert (clock.now(), clock.monotonic()) == (START + timedelta(minutes=1) + offset, 60.0)

@@ -136,6 +136,149 @@ def test_an_erased_phone_trusts_blindly_again(running_lab: SharedLab, flash: Pat
     assert boot(running_lab, "--flash", flash, "--json").json["decisions"][0]["reason"] == "leap_of_faith"
 
 
+def test_show_is_a_menu_in_both_languages(running_lab: SharedLab, flash: Path) -> None:
+    """R-PHN-2"""
+    boot(running_lab, "--flash", flash)
+    shown = ucmsim("phone", "show", "--flash", flash, "--json").json
+    (summary,) = shown["trust_lists"]
+    english, japanese = (ucmsim("phone", "show", "--flash", flash, *more).out for more in ((), ("--lang", "ja")))
+    for line in (
+        "Applications > Admin settings > Security setup\n  Security Mode: Non Secure\n  LSC: Not Installed\n",
+        "  Trust List\n    CTL File: Not Installed\n    ITL File: Installed\n",
+        f"      ITL Signature (SHA-1): {summary['sha1']}\n      ITL Signature (MD5): {summary['md5']}\n",
+        "      CAPF Server: CN=CAPF-",
+        "    Signed Configuration: Installed\n",
+    ):
+        assert line in english
+    for line in (
+        "セキュリティモード: 非セキュア",
+        "ITL ファイル: インストール済み",
+        "クラスタのセキュリティモード: 非セキュア",
+    ):
+        assert line in japanese
+    assert "Installed" not in japanese
+    assert summary["sha1"] in japanese
+    assert shown["security_menu"]["entries"][-1]["key"] == "trust_list"
+
+
+@pytest.mark.parametrize(
+    ("named", "said", "message"),
+    [
+        ((), "CTL and ITL are erased.\n", "Erasing CTL and ITL files"),
+        (("--ctl",), "CTL is erased.\n", "Erasing CTL file"),
+        (("--itl",), "ITL is erased.\n", "Erasing ITL file"),
+        (("--itl", "--ctl"), "CTL and ITL are erased.\n", "Erasing CTL and ITL files"),
+        (("--lsc",), "LSC is erased.\n", "Erasing LSC"),
+        (("--ctl", "--lsc"), "CTL is erased.\nLSC is erased.\n", "Erasing LSC"),
+    ],
+)
+def test_what_is_named_is_erased(flash: Path, tmp_path: Path, named: tuple[str, ...], said: str, message: str) -> None:
+    """R-PHN-4"""
+    whole = {"CTLFile.tlv": "CTLFile.tlv", "ITLFile.tlv": "ITLFile.tlv", "lsc.pem": "phone-mic.pem"}
+    labelled(flash)
+    for name, vector in whole.items():
+        (flash / name).write_bytes((VECTORS / vector).read_bytes())
+    trace = tmp_path / "trace.jsonl"
+    done = ucmsim("phone", "erase", "--flash", flash, *named, "--trace", trace)
+    assert (done.code, done.err) == (0, said)
+    gone = {"--ctl": {"CTLFile.tlv"}, "--itl": {"ITLFile.tlv"}, "--lsc": {"lsc.pem"}}
+    expected = set().union(*(gone[name] for name in named)) if named else gone["--ctl"] | gone["--itl"]
+    assert set(whole) - {path.name for path in flash.iterdir()} == expected
+    assert ucmsim("phone", "show", "--flash", flash, "--json").json["status_messages"][-1]["text"] == message
+    assert "erased" in trace.read_text("utf-8")
+
+
+def test_a_factory_reset_makes_a_new_phone_with_its_old_name(running_lab: SharedLab, flash: Path) -> None:
+    """R-PHN-4"""
+    boot(running_lab, "--flash", flash)
+    (flash / "mic.pem").write_bytes((VECTORS / "phone-mic.pem").read_bytes())
+    done = ucmsim("phone", "factory-reset", "--flash", flash)
+    assert (done.code, done.err) == (0, "SEP001122334455 is factory-new.\n")
+    assert sorted(path.name for path in flash.iterdir()) == ["flash.json", "mic.pem", "status.json"]
+    shown = ucmsim("phone", "show", "--flash", flash, "--json").json
+    assert (shown["trust_lists"], shown["config"], shown["device"]) == ([], None, "SEP001122334455")
+    assert [item["text"] for item in shown["status_messages"]] == ["Factory reset"]
+    assert boot(running_lab, "--flash", flash, "--json").json["decisions"][0]["reason"] == "leap_of_faith"
+
+
+def labelled(flash: Path, label: bytes = b'{"format": 1, "mac": "001122334455", "model": "8865"}') -> None:
+    flash.mkdir()
+    (flash / "flash.json").write_bytes(label)
+
+
+LABELS = {
+    "empty": b"",
+    "garbage": b"\xff\x00{",
+    "another format": b'{"format": 2, "mac": "001122334455", "model": "8865"}',
+    "no model": b'{"format": 1, "mac": "001122334455"}',
+    "a model that nobody knows": b'{"format": 1, "mac": "001122334455", "model": "0000"}',
+    "no MAC address": b'{"format": 1, "mac": "../../etc", "model": "8865"}',
+    "a list": b"[]",
+    "nested beyond measure": b"[" * 200_000,
+    "endless": b" " * 10_000_000,
+}
+
+
+@pytest.mark.parametrize("kind", LABELS)
+@pytest.mark.parametrize("command", ["show", "erase", "factory-reset", "directory"])
+def test_a_flash_with_a_damaged_label_is_one_sentence_and_exit_code_3(flash: Path, command: str, kind: str) -> None:
+    labelled(flash, LABELS[kind])
+    (flash / "ITLFile.tlv").write_bytes(b"precious")
+    done = ucmsim("phone", command, "--flash", flash)
+    assert (done.code, done.out) == (3, "")
+    assert done.err.startswith("ucmsim: ")
+    assert done.err.count("\n") == 1
+    assert (flash / "ITLFile.tlv").read_bytes() == b"precious", "nothing is touched"
+
+
+def test_a_boot_refuses_a_damaged_label_too(flash: Path) -> None:
+    labelled(flash, LABELS["another format"])
+    done = ucmsim("phone", "boot", *NOBODY, "--mac", KNOWN, "--flash", flash)
+    assert (done.code, "has format 2; this version reads format 1" in done.err) == (3, True)
+
+
+@pytest.mark.parametrize("command", ["show", "erase", "factory-reset"])
+def test_a_folder_that_is_no_flash_is_exit_code_3(flash: Path, command: str) -> None:
+    done = ucmsim("phone", command, "--flash", flash)
+    assert (done.code, "is no flash folder" in done.err) == (3, True)
+
+
+# --- the phone's clock ---
+
+
+@pytest.mark.parametrize(
+    ("clock", "reason"),
+    [
+        ("2010-01-01T00:00:00Z", "certificate_not_yet_valid"),
+        ("1970-01-01", "certificate_not_yet_valid"),
+        ("-3650d", "certificate_not_yet_valid"),
+        ("+36500d", "certificate_expired"),
+        ("2150-06-01T12:00:00+09:00", "certificate_expired"),
+        ("+60s", "server_vouched_by_tvs"),
+        ("-0h", "server_vouched_by_tvs"),
+    ],
+)
+def test_a_directory_by_a_wrong_clock(running_lab: SharedLab, flash: Path, clock: str, reason: str) -> None:
+    booted = boot(running_lab, "--flash", flash, "--clock", clock, "--json")
+    assert (booted.code, booted.json["outcome"]) == (0, "booted")
+    done = ucmsim("phone", "directory", "--flash", flash, "--clock", clock, "--json")
+    assert done.json["decision"]["reason"] == reason
+    assert done.code == (0 if reason == "server_vouched_by_tvs" else 1)
+
+
+def test_the_clock_is_what_the_phones_messages_say(running_lab: SharedLab) -> None:
+    told = boot(running_lab, "--clock", "2010-01-01T00:00:00Z", "--json").json["status_messages"]
+    assert {item["time"][:14] for item in told} == {"2010-01-01T00:"}
+
+
+@pytest.mark.parametrize(
+    "clock", ["", "soon", "3650d", "-3650", "-99999d", "+999999999d", "1969-12-31", "9999-12-31", "2010-13-01", "+1y"]
+)
+def test_what_is_no_time_of_a_phone_is_a_usage_error(flash: Path, clock: str) -> None:
+    done = ucmsim("phone", "boot", *NOBODY, "--mac", KNOWN, "--clock", clock)
+    assert (done.code, "is no time of a phone's clock" in done.err) == (2, True)
+
+
 def test_the_directory_opens_from_flash(running_lab: SharedLab, flash: Path) -> None:
     boot(running_lab, "--flash", flash)
     done = ucmsim("phone", "directory", "--flash", flash)

@@ -115,6 +115,31 @@ def test_keys_are_pressed_beside_the_phone(running: SharedLab, tmp_path: Path) -
         assert "Traceback" not in phone.screen
 
 
+def test_each_list_the_lsc_and_everything_are_erased_by_key(running: SharedLab, tmp_path: Path) -> None:
+    """R-PHN-4; the phone restarts after each."""
+    with RunningPhone(running, tmp_path, "--lang", "ja") as phone:
+        phone.shows("Registered (127.0.0.1)")
+        phone.press("s")
+        phone.shows("ITL ファイル: インストール済み")
+        for boots, (key, message, installed) in enumerate(
+            (
+                ("ec", "Erasing CTL file", 1),
+                ("el", "Erasing LSC", 1),
+                ("ei", "Erasing ITL file", 2),
+                ("factory", "Factory reset", 3),
+            ),
+            start=2,
+        ):
+            phone.press(key)
+            phone.shows(f"起動 {boots} 回目: booted")
+            phone.shows("Registered (127.0.0.1)", boots)
+            assert phone.screen.count(message) == 1
+            assert phone.screen.count("leap_of_faith") == installed
+        phone.press("q")
+        assert phone.process.wait(PATIENCE_S) == 0
+        assert "Traceback" not in phone.screen
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_phone_runs_without_a_keyboard(running: SharedLab, tmp_path: Path, number: signal.Signals) -> None:
     with RunningPhone(running, tmp_path, keyboard=False) as phone:

@@ -14,6 +14,7 @@ from aiohttp import web
 
 from base.tls import server_context
 from phone_sim.servers import TftpServer
+from phone_sim.trust import Answer, TvsSaid, TvsSilent
 from tests.phone_sim.cast import PUB, TVS_SERVER, Party, vector
 from wire import tvs
 
@@ -54,12 +55,13 @@ class TinyTftp(asyncio.DatagramProtocol):
 
 
 class TinyTvs:
-    """Answers from dictionaries: certificate -> roles."""
+    """Answers from dictionaries: certificate -> roles. What it `says`, if anything, comes before those."""
 
     def __init__(self, asked: list[str], name: str = "TVS") -> None:
         self.asked, self.name = asked, name
         self.known: dict[bytes, tuple[int, ...]] = {}
         self.parties: list[Party] = []
+        self.says: Answer | None = None
         self.port = 0
 
     def knows(self, party: Party, *roles: int) -> None:
@@ -77,7 +79,11 @@ class TinyTvs:
         finally:
             writer.close()
 
-    def answer(self, request: object) -> tvs.VerifyResponse | tvs.QueryResponse:
+    def answer(self, request: tvs.Message) -> tvs.VerifyResponse | tvs.QueryResponse:
+        if isinstance(self.says, TvsSilent):
+            raise ConnectionError("it hangs up")
+        if self.says is not None:
+            return self._scripted(request, self.says)
         if isinstance(request, tvs.VerifyRequest):
             self.asked.append(f"{self.name} verify")
             roles = self.known.get(request.certificate)
@@ -92,6 +98,14 @@ class TinyTvs:
             return tvs.QueryResponse(request.session, status=1, certificate=None, roles=(), ttl_s=None)
         roles = self.known[found.der]
         return tvs.QueryResponse(request.session, status=0, certificate=found.der, roles=roles, ttl_s=86_400)
+
+    @staticmethod
+    def _scripted(request: tvs.Message, said: TvsSaid) -> tvs.VerifyResponse | tvs.QueryResponse:
+        status, ttl_s = (0, 86_400) if said.trusted else (1, None)
+        if isinstance(request, tvs.VerifyRequest):
+            return tvs.VerifyResponse(request.session, status, said.roles, ttl_s)
+        der = said.certificate.der if said.certificate else None
+        return tvs.QueryResponse(request.session, status, der, said.roles, ttl_s)
 
 
 class TinyCluster:

@@ -142,6 +142,40 @@ async def test_only_https_answers_a_signed_name_with_the_unsigned_configuration(
 # --- the TFTP directory ---
 
 
+@pytest.mark.parametrize("transport", ["tftp", "http", "https"])
+@pytest.mark.parametrize(("kind", "name"), [("ITL", "ITLSEP001122334455.tlv"), ("CTL", "ctlsep001122334455.TLV")])
+async def test_a_list_for_one_phone_is_served_to_that_phone_alone(
+    files: Files, transport: str, kind: str, name: str
+) -> None:
+    own = (VECTORS / f"{kind}File.tlv").read_bytes()
+    (files.folder / name).write_bytes(own)
+    assert files.read(f"{kind}SEP001122334455.tlv", transport) == own
+    assert "own_list_served" in files.sink.steps()
+    generic = files.read("ITLFile.tlv", transport)
+    assert files.read("ITLSEP001122334456.tlv", transport) is generic
+    assert own not in {generic, files.read("ITLSEP001122334456.tlv", transport)}
+    assert files.refusal("CTLFile.tlv", transport) == NOT_FOUND, "the cluster has no CTL all the same"
+    (files.folder / name).unlink()
+    if kind == "ITL":
+        assert files.read(f"{kind}SEP001122334455.tlv", transport) is generic, "and the generated one comes back"
+
+
+async def test_a_list_for_a_device_that_the_cluster_does_not_know_is_not_served(files: Files) -> None:
+    (files.folder / "ITLSEP001122334457.tlv").write_bytes(b"list")
+    assert files.refusal("ITLSEP001122334457.tlv") == NOT_FOUND
+
+
+async def test_a_generic_list_in_the_directory_replaces_no_generated_one(files: Files) -> None:
+    (files.folder / "ITLFile.tlv").write_bytes(b"list")
+    assert files.read("ITLFile.tlv") != b"list"
+    assert files.read("ITLSEP001122334455.tlv") is files.read("ITLFile.tlv")
+
+
+async def test_an_empty_list_for_one_phone_is_served_as_it_is(files: Files) -> None:
+    (files.folder / "ITLSEP001122334455.tlv").write_bytes(b"")
+    assert files.read("ITLSEP001122334455.tlv") == b""
+
+
 async def test_a_file_that_exists_signed_only_is_served_plain_with_its_signature_stripped(files: Files) -> None:
     shutil.copy(VECTORS / f"{CONFIG}.sgn", files.folder / "Other.cnf.xml.sgn")
     assert files.read("other.cnf.xml") == (VECTORS / CONFIG).read_bytes()
