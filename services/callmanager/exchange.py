@@ -33,7 +33,7 @@ class SipLimits:
     """Bounds on what clients may do.
 
     Attributes:
-        connections: at once on each stream listener, handshake done.
+        connections: at once on each stream listener, handshakes included.
         handshake_s: TLS handshake.
         first_request_s: from the connection to the first whole message.
         unfinished_s: from the first byte of a message to its last.
