@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Va
 
 from cluster.configtext import Document
 from cluster.consistency import contradictions, contradictions_between
-from cluster.definition import CONTRADICTION, ClusterDefinition
+from cluster.definition import CONTRADICTION, ClusterDefinition, Port
 from cluster.override import override
 from wire.errors import ConfigError, OperatorError, Problem
 
@@ -33,9 +33,6 @@ def _ordered(ports: tuple[int, int]) -> tuple[int, int]:
     if ports[0] > ports[1]:
         raise ValueError("the lowest port comes first, then the highest")
     return ports
-
-
-Port = Annotated[int, Field(ge=1, le=65_535)]
 
 
 class Administrator(BaseModel):

@@ -55,6 +55,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, server: StreamServer) -> None:
         self._server = server
         self._transport: asyncio.Transport | None = None
+        self._tls: ssl.SSLObject | None = None
         self._timer: asyncio.TimerHandle | None = None
         self.address, self.port, self.peer = "", 0, ""
 
@@ -81,24 +82,18 @@ class Connection(asyncio.Protocol):
     @property
     def cipher(self) -> str:
         """OpenSSL's name of the suite; empty without TLS."""
-        return self._tls()[0]
+        chosen = self._tls.cipher() if self._tls is not None else None
+        return chosen[0] if chosen else ""
 
     @property
     def tls(self) -> str:
-        """Version and suite, for people."""
-        suite, version = self._tls()
-        return f"{version} {suite}"
-
-    def _tls(self) -> tuple[str, str]:
-        found = self._transport.get_extra_info("cipher") if self._transport is not None else None
-        return (str(found[0]), str(found[1])) if found else ("", "")
+        """Version and suite, for people; empty without TLS."""
+        return f"{self._tls.version()} {self.cipher}" if self._tls is not None else ""
 
     @property
     def shown_certificate(self) -> bytes | None:
         """DER of what a TLS client showed, if anything."""
-        connection = self._transport.get_extra_info("ssl_object") if self._transport is not None else None
-        der = connection.getpeercert(binary_form=True) if connection is not None else None
-        return der or None
+        return self._tls.getpeercert(binary_form=True) or None if self._tls is not None else None
 
     def send(self, data: bytes) -> None:
         """Sends, unless the connection is ending."""
@@ -131,7 +126,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See `asyncio.Protocol`."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - a stream server makes no other
-        self._transport = transport
+        self._transport, self._tls = transport, transport.get_extra_info("ssl_object")
         peer = transport.get_extra_info("peername") or ("", 0)
         self.address, self.port = str(peer[0]), int(peer[1])
         self.peer = f"{self.address}:{self.port}"
@@ -306,6 +301,8 @@ class StreamServer:
 
 def _reason(error: OSError) -> str:
     """What a person can do something with; OpenSSL's word for it where it has one."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"certificate of the client: {error.verify_message}"
     if isinstance(error, ssl.SSLError):
         return (error.reason or str(error)).replace("_", " ").lower()
     return str(error) or "the client hung up"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from cluster.ciphers import NULL_SUITE
 from cluster.parameters import AUTO_REGISTRATION, read_bool
 from cluster.phonefiles import security_in_effect
 from services.capf.proof import judge_certificate
@@ -95,6 +96,8 @@ def check_security(device: Device, source: Source, snapshot: ClusterSnapshot, no
         raise Refused(403, "Forbidden", f"{name} is not secure here and may not register over TLS")
     if not secure:
         return
+    if source.cipher == NULL_SUITE and security != "authenticated":
+        raise Refused(403, "Forbidden", f"{name} has to encrypt: its profile is {security}, and {NULL_SUITE} does not")
     if source.certificate is None:
         raise Refused(403, "Forbidden", f"{name} showed no certificate")
     shown, authorities = source.certificate.der, snapshot.phone_authorities
