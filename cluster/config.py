@@ -123,6 +123,8 @@ def parse_config(text: str, file_name: str, environment: Mapping[str, str]) -> L
         config = LabConfig.model_validate(root)
     except ValidationError as error:
         problems += [problem(item["loc"], _message(item)) for item in _own_mistakes(error.errors())]
+        # A contradiction between values that look different and mean the same is seen by the models alone.
+        problems = problems or [problem(item["loc"], _message(item)) for item in error.errors()]
     if problems:
         raise ConfigError(tuple(sorted(problems, key=_order)))
     return config

@@ -111,12 +111,12 @@ def _devices(devices: list[tuple[int, Mapping[str, object]]], groups: set[str]) 
 
 def _trunks(trunks: list[tuple[int, Mapping[str, object]]], groups: set[str]) -> Iterator[Contradiction]:
     yield from _repeated("SIP trunk", [(("sip_trunks", index, "name"), trunk.get("name")) for index, trunk in trunks])
-    ends: set[tuple[str, int]] = set()
-    kinds = {SIP_PORT: "non-secure", SECURED_SIP_PORT: "encrypted"}
+    ends: set[tuple[str, str]] = set()
+    kinds = {str(SIP_PORT): "non-secure", str(SECURED_SIP_PORT): "encrypted"}
     for index, trunk in trunks:
         here: Location = ("sip_trunks", index)
         security = trunk.get("security") or "non-secure"
-        incoming = trunk.get("incoming_port") or trunk_port(security)
+        incoming = str(trunk.get("incoming_port") or trunk_port(security)).strip().lstrip("0")
         group = trunk.get("callmanager_group", DEFAULT_GROUP)
         if isinstance(group, str) and group not in groups:
             known = ", ".join(sorted(groups))
@@ -124,8 +124,6 @@ def _trunks(trunks: list[tuple[int, Mapping[str, object]]], groups: set[str]) ->
             yield (*here, "callmanager_group"), what
         if security == "encrypted" and not trunk.get("subject_names"):
             yield here, "an encrypted SIP trunk needs subject_names: those of the other end's certificate"
-        if not isinstance(incoming, int):
-            continue
         if kinds.setdefault(incoming, str(security)) != security:
             key = "incoming_port" if trunk.get("incoming_port") else "security"
             what = f"port {incoming} takes {kinds[incoming]} SIP; give a trunk that is {security} another incoming_port"

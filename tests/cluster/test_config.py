@@ -304,7 +304,7 @@ TRUNKS = (
 """
 )
 TRUNK_MISTAKES = [
-    ("name: two", "name: one", "14: clusters.0.sip_trunks.1.name: SIP trunk 'one' appears more than once"),
+    ("name: two", "name: one", "13: clusters.0.sip_trunks.1.name: SIP trunk 'one' appears more than once"),
     (", incoming_port: 5070", "", "destination: another SIP trunk has destination 192.0.2.1 and incoming port 5060"),
     (
         "incoming_port: 5070",
@@ -312,8 +312,10 @@ TRUNK_MISTAKES = [
         "incoming_port: port 5061 takes encrypted SIP; give a trunk that is",
     ),
     ("incoming_port: 5071", "incoming_port: 5070", "port 5070 takes non-secure SIP; give a trunk that is encrypted"),
+    ("incoming_port: 5071", "incoming_port: 05070", "port 5070 takes non-secure SIP; give a trunk that is encrypted"),
+    ("incoming_port: 5071", "incoming_port: ' 5_070'", "port 5070 takes non-secure SIP"),
     ("incoming_port: 5071", "incoming_port: 5060", "port 5060 takes non-secure SIP; give a trunk that is encrypted"),
-    ("subject_names: [gw]}", "subject_names: []}", "15: clusters.0.sip_trunks.2: an encrypted SIP trunk needs subject"),
+    ("subject_names: [gw]}", "subject_names: []}", "14: clusters.0.sip_trunks.2: an encrypted SIP trunk needs subject"),
     ("transport: udp", "callmanager_group: X", "SIP trunk names CallManager group 'X', which does not exist; groups:"),
     ("transport: udp", "transport: tls", "sip_trunks.1.transport"),
     ("incoming_port: 5071", "incoming_port: 0", "sip_trunks.3.incoming_port: 0 is less than 1"),
