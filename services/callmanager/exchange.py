@@ -126,6 +126,11 @@ class Exchange:
         self._cseq = 100
         self._timer: asyncio.TimerHandle | None = None
 
+    @property
+    def connections(self) -> int:
+        """Connections over which answers could go."""
+        return len(self._ways)
+
     def connected(self, key: str, send: Send) -> None:
         """A connection with a client is there."""
         self._ways[key] = send

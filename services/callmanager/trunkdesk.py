@@ -18,7 +18,7 @@ from cluster.ciphers import NULL_SUITE
 from cluster.consistency import SECURED_SIP_PORT, SIP_PORT
 from cluster.management.chain import extension, signed_by
 from services.callmanager import answers
-from services.callmanager.admission import Refused
+from services.callmanager.admission import Refused, check_readable
 from wire.errors import Refusal
 
 if TYPE_CHECKING:
@@ -122,6 +122,7 @@ class TrunkDesk:
         if trunk is None:
             why = f"no SIP trunk of this node leads to {source.address}"
             raise Refused(503, "Service Unavailable", why)
+        check_readable(request)
         if trunk.encrypted:
             self._check(trunk, source, moment.now)
         if request.method == "OPTIONS":
