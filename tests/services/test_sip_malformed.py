@@ -344,7 +344,7 @@ HELLO = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(200)
 @pytest.mark.parametrize("said", [b"", b"\x16", HELLO], ids=["nothing", "a byte", "half a ClientHello"])
 async def test_half_open_tls_takes_places_for_a_handshakes_time_only(said: bytes) -> None:
     """Once these places are given back, a phone gets in; before, it is turned away at once."""
-    async with running(limits=SipLimits(connections=5, handshake_s=0.3)) as daemon:
+    async with running(limits=SipLimits(connections=5, handshake_s=1.0)) as daemon:
         silent = [socket.create_connection((HOST, daemon.ports["TLS"])) for _ in range(5)]
         try:
             for client in silent:
