@@ -11,6 +11,9 @@ _RSA_256, _EC_256 = "ECDHE-RSA-AES256-GCM-SHA384", "ECDHE-ECDSA-AES256-GCM-SHA38
 _RSA_128, _EC_128 = "ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES128-GCM-SHA256"
 _RSA_CBC = "AES128-SHA"
 
+NULL_SUITE = "NULL-SHA"
+"""Of authenticated mode: who is there is proven, what is said is not encrypted."""
+
 DEFAULT = "All Ciphers RSA Preferred"
 
 TLS_CIPHER_CHOICES: dict[str, tuple[str, ...]] = {
@@ -40,3 +43,14 @@ def tls_ciphers_text(label: str) -> str:
     if found is None:
         raise ValueError(label)
     return found
+
+
+def sip_line_suites(label: str, *, mixed_mode: bool) -> tuple[str, ...]:
+    """What phones may use: the choice's suites, and NULL-SHA for authenticated profiles.
+
+    That authenticated mode has NULL-SHA, and nothing else has it, is known. It needs an RSA certificate, so a choice of
+    ECDSA alone leaves it out; so does a cluster that is not in mixed mode, which has no authenticated profiles (ours).
+    """
+    suites = TLS_CIPHER_CHOICES[label]
+    with_rsa = any("ECDSA" not in suite for suite in suites)
+    return (*suites, NULL_SUITE) if mixed_mode and with_rsa else suites

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Va
 
 from cluster.configtext import Document
 from cluster.consistency import contradictions, contradictions_between
-from cluster.definition import CONTRADICTION, ClusterDefinition
+from cluster.definition import CONTRADICTION, ClusterDefinition, Port
 from cluster.override import override
 from wire.errors import ConfigError, OperatorError, Problem
 
@@ -33,9 +33,6 @@ def _ordered(ports: tuple[int, int]) -> tuple[int, int]:
     if ports[0] > ports[1]:
         raise ValueError("the lowest port comes first, then the highest")
     return ports
-
-
-Port = Annotated[int, Field(ge=1, le=65_535)]
 
 
 class Administrator(BaseModel):
@@ -126,6 +123,8 @@ def parse_config(text: str, file_name: str, environment: Mapping[str, str]) -> L
         config = LabConfig.model_validate(root)
     except ValidationError as error:
         problems += [problem(item["loc"], _message(item)) for item in _own_mistakes(error.errors())]
+        # A contradiction between values that look different and mean the same is seen by the models alone.
+        problems = problems or [problem(item["loc"], _message(item)) for item in error.errors()]
     if problems:
         raise ConfigError(tuple(sorted(problems, key=_order)))
     return config

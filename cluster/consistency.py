@@ -21,6 +21,8 @@ DEFAULT_GROUP = "Default"
 GROUP_SIZE = 5
 """Members of a CallManager group, as many as phones take."""
 
+SIP_PORT, SECURED_SIP_PORT = 5060, 5061
+
 _TRUE = frozenset({"true", "yes", "on", "1", "t", "y"})
 _MAC = re.compile(r"[0-9A-F]{12}")
 
@@ -39,6 +41,11 @@ def normalise_mac(text: str) -> str:
     if not _MAC.fullmatch(bare):
         raise ValueError(f"{text!r} is not a MAC address of 12 hexadecimal digits")
     return bare
+
+
+def trunk_port(security: object) -> int:
+    """The SIP port that a security profile stands for."""
+    return SECURED_SIP_PORT if security == "encrypted" else SIP_PORT
 
 
 def contradictions_between(clusters: object) -> Iterator[Contradiction]:
@@ -61,6 +68,7 @@ def contradictions(cluster: Mapping[str, object]) -> Iterator[Contradiction]:
     yield from _groups(groups, [str(node["name"]) for _, node in nodes if isinstance(node.get("name"), str)])
     known = {str(group.get("name")) for _, group in groups} or {DEFAULT_GROUP}
     yield from _devices(list(_mappings(cluster.get("devices"))), known)
+    yield from _trunks(list(_mappings(cluster.get("sip_trunks"))), known)
     yield from _parameters(cluster.get("parameters"))
 
 
@@ -99,6 +107,32 @@ def _devices(devices: list[tuple[int, Mapping[str, object]]], groups: set[str]) 
             known = ", ".join(sorted(groups))
             where = ("devices", index, "callmanager_group")
             yield where, f"device names CallManager group {group!r}, which does not exist; groups: {known}"
+
+
+def _trunks(trunks: list[tuple[int, Mapping[str, object]]], groups: set[str]) -> Iterator[Contradiction]:
+    yield from _repeated("SIP trunk", [(("sip_trunks", index, "name"), trunk.get("name")) for index, trunk in trunks])
+    ends: set[tuple[str, str]] = set()
+    kinds = {str(SIP_PORT): "non-secure", str(SECURED_SIP_PORT): "encrypted"}
+    for index, trunk in trunks:
+        here: Location = ("sip_trunks", index)
+        security = trunk.get("security") or "non-secure"
+        incoming = str(trunk.get("incoming_port") or trunk_port(security)).strip().lstrip("0")
+        group = trunk.get("callmanager_group", DEFAULT_GROUP)
+        if isinstance(group, str) and group not in groups:
+            known = ", ".join(sorted(groups))
+            what = f"SIP trunk names CallManager group {group!r}, which does not exist; groups: {known}"
+            yield (*here, "callmanager_group"), what
+        if security == "encrypted" and not trunk.get("subject_names"):
+            yield here, "an encrypted SIP trunk needs subject_names: those of the other end's certificate"
+        if kinds.setdefault(incoming, str(security)) != security:
+            key = "incoming_port" if trunk.get("incoming_port") else "security"
+            what = f"port {incoming} takes {kinds[incoming]} SIP; give a trunk that is {security} another incoming_port"
+            yield (*here, key), what
+        end = (str(trunk.get("destination")), incoming)
+        if end in ends:
+            what = f"another SIP trunk has destination {end[0]} and incoming port {incoming}: requests fit both"
+            yield (*here, "destination"), what
+        ends.add(end)
 
 
 def _parameters(parameters: object) -> Iterator[Contradiction]:

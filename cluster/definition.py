@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from cluster.consistency import DEFAULT_GROUP, GROUP_SIZE, contradictions, normalise_mac
+from cluster.consistency import DEFAULT_GROUP, GROUP_SIZE, contradictions, normalise_mac, trunk_port
 from cluster.parameters import check_parameter
 from cluster.releases import RELEASES
 from wire.errors import Refusal
@@ -27,6 +27,9 @@ _NAMESPACE = uuid.UUID("6f0d7c1e-6f2a-5a0e-9c1b-0c7a4a1b2c3d")
 
 MAX_LINES = 255
 """Line buttons that a phone's configuration can number."""
+
+MAX_TRUNKS = 256
+"""SIP trunks of a cluster (ours)."""
 
 CONTRADICTION = "contradiction"
 """Type of the validation error for what a definition says against itself."""
@@ -82,6 +85,7 @@ HostName = Annotated[str, AfterValidator(_host)]
 Address = Annotated[str, AfterValidator(_address)]
 MacAddress = Annotated[str, BeforeValidator(lambda value: normalise_mac(str(value)))]
 Text = Annotated[str, Field(max_length=128), AfterValidator(_printable)]
+Port = Annotated[int, Field(ge=1, le=65_535)]
 ShortText = Annotated[str, Field(max_length=64), AfterValidator(_printable)]
 
 
@@ -152,6 +156,43 @@ class Device(Model):
         return f"SEP{self.mac}"
 
 
+class SipTrunk(Model):
+    """A SIP trunk of the nodes of a CallManager group, with its security profile.
+
+    Attributes:
+        destination: address of the other end; requests from there belong to this trunk.
+        destination_port: see `port`.
+        security: of the profile; ``encrypted`` means TLS.
+        transport: over which a trunk that is not secure sends; it takes both.
+        incoming_port: see `listens_on`.
+        subject_names: X.509 subject names that the other end's certificate may have.
+    """
+
+    name: Text
+    destination: Address
+    destination_port: Port | None = None
+    security: Literal["non-secure", "encrypted"] = "non-secure"
+    transport: Literal["tcp", "udp"] = "tcp"
+    incoming_port: Port | None = None
+    subject_names: Annotated[tuple[Text, ...], Field(max_length=16)] = ()
+    callmanager_group: Text = DEFAULT_GROUP
+
+    @property
+    def encrypted(self) -> bool:
+        """TLS both ways."""
+        return self.security == "encrypted"
+
+    @property
+    def port(self) -> int:
+        """Where the other end listens: 5060, or 5061 for TLS, unless it was said."""
+        return self.destination_port or trunk_port(self.security)
+
+    @property
+    def listens_on(self) -> int:
+        """The profile's incoming port, by default the one that phones use, too."""
+        return self.incoming_port or trunk_port(self.security)
+
+
 class PhoneService(Model):
     """An entry of the phone's service menu."""
 
@@ -191,6 +232,7 @@ class ClusterDefinition(Model):
     nodes: Annotated[tuple[NodeDefinition, ...], Field(min_length=1)]
     callmanager_groups: tuple[CallManagerGroup, ...] = ()
     devices: tuple[Device, ...] = ()
+    sip_trunks: Annotated[tuple[SipTrunk, ...], Field(max_length=MAX_TRUNKS)] = ()
     phone_services: tuple[PhoneService, ...] = ()
     auto_registration: AutoRegistration | None = None
     tftp_directory: Annotated[str, Field(min_length=1), AfterValidator(_printable)] | None = None
@@ -240,6 +282,10 @@ class ClusterDefinition(Model):
     def group(self, name: str) -> CallManagerGroup:
         """The group of that name; a name that passed validation exists."""
         return next(group for group in self.groups if group.name == name)
+
+    def trunks_of(self, node: str) -> tuple[SipTrunk, ...]:
+        """The SIP trunks that a node runs: those of the CallManager groups that it is in."""
+        return tuple(trunk for trunk in self.sip_trunks if node in self.group(trunk.callmanager_group).members)
 
     def fqdn(self, node: NodeDefinition) -> str:
         """Full name of a node."""

@@ -25,6 +25,8 @@ class Ports:
     capf: int = 3804
     ssh: int = 22
     secure_admin: int = 443
+    cti: int = 2748
+    secure_cti: int = 2749
 
     @classmethod
     def moved(cls, offset: int) -> Ports:

@@ -218,3 +218,16 @@ order_answer = Table(
     Column("answer", String(16), nullable=False),
 )
 """What a running node says of an order's way to each phone that it gave it to. No part of the cluster's state."""
+
+trunk_status = Table(
+    "trunk_status",
+    metadata,
+    Column("node", String(63), primary_key=True),
+    Column("trunk", String(128), primary_key=True),
+    Column("state", String(16), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("tls", String(64), nullable=False),
+    Column("incoming_port", Integer, nullable=False),
+    Column("since", String(32), nullable=False),
+)
+"""What a running node says of its SIP trunks. No part of the cluster's state."""

@@ -49,7 +49,7 @@ class ServiceFacts:
     Attributes:
         name: as UCM prints it.
         kind: see `Kind`.
-        activated: by default, where the cluster's definition does not say it.
+        activated: by default, where the cluster's definition does not say it; only with what it needs.
         publisher_only: other nodes cannot activate it.
         needs: what has to be activated before it.
         essential: the command line refuses to stop or deactivate it, since nobody could start it again.
@@ -71,6 +71,7 @@ TFTP = "Cisco Tftp"
 TVS = "Cisco Trust Verification Service"
 TOMCAT = "Cisco Tomcat"
 CALLMANAGER = "Cisco CallManager"
+CTI_MANAGER = "Cisco CTIManager"
 CAPF = "Cisco Certificate Authority Proxy Function"
 CHANGE_NOTIFICATION = "Cisco Certificate Change Notification"
 ENTROPY_DAEMON = "Entropy Monitoring Daemon"
@@ -91,7 +92,7 @@ _PRODUCT_SERVICES = (  # a live list begins in this order; that the rest is alph
     ServiceFacts("Cisco CDP", _NETWORK),  # class ours
     ServiceFacts("Cisco CDP Agent", _NETWORK),  # class ours
     ServiceFacts("Cisco CDR Agent", _NETWORK),  # class ours
-    ServiceFacts("Cisco CTIManager", _FEATURE, needs=(CALLMANAGER,)),
+    ServiceFacts(CTI_MANAGER, _FEATURE, needs=(CALLMANAGER,)),
     ServiceFacts("Cisco CTL Provider", _FEATURE, activated=False),  # class ours
     ServiceFacts(CALLMANAGER, _FEATURE),
     ServiceFacts(CAPF, _FEATURE, publisher_only=True),
@@ -145,4 +146,4 @@ def _activated_by_default(snapshot: ClusterSnapshot, node: str, name: str) -> bo
         return False
     if name in _SHORT_NAMES:
         return _SHORT_NAMES[name] in definition.services
-    return facts.activated
+    return facts.activated and all(_activated_by_default(snapshot, node, need) for need in facts.needs)

@@ -337,6 +337,12 @@ class ClusterSnapshot:
         trusted = (Certificate.from_der(entry.der) for entry in self.trusted.values() if "CAPF-trust" in entry.stores)
         return tuple(dict.fromkeys((*own, *trusted)))
 
+    @cached_property
+    def trunk_authorities(self) -> tuple[Certificate, ...]:
+        """Who may be, or may have signed, the other end of a SIP trunk: what CallManager-trust holds."""
+        found = (entry for entry in self.trusted.values() if "CallManager-trust" in entry.stores)
+        return tuple(Certificate.from_der(entry.der) for entry in found)
+
     def security_of(self, device: str) -> PhoneSecurity:
         """CAPF settings and certificates of a phone; nothing to do and none known for one that nobody spoke of."""
         return self.phone_security.get(device, UNKNOWN_PHONE)

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import ssl
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -41,6 +42,10 @@ if TYPE_CHECKING:
 
 _TRANSPORTS = {1: "TCP", 2: "UDP", 3: "TLS", 4: "TCP"}
 """``transportLayerProtocol`` -> transport; 4 is what UCM writes for non-secure phones, which were seen to speak TCP."""
+
+_AUTHENTICATED = 2
+"""``deviceSecurityMode`` of TLS with the NULL cipher."""
+_NULL_CIPHERS = "NULL-SHA:@SECLEVEL=0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +216,7 @@ class Registration:
         self._say(RegistrationStatus("", f"Registering with {node.host}"))
         link = _Link(SipConnection(node.host, port, self._transport, lambda request: self._on_request(link, request)))
         try:
-            tls = self._tls(where) if self._transport == "TLS" else None
+            tls = self._secured(where) if self._transport == "TLS" else None
             await link.connection.open(tls, self._times.connect_s)
             link.caller = self._new_caller(node, link.connection)
             await self._report(link.connection, link.caller)
@@ -231,6 +236,14 @@ class Registration:
             return None
         self._trace.emit("registered", server=where, transport=self._transport)
         return link, response
+
+    def _secured(self, where: str) -> Tls:
+        """The judging context; an authenticated profile proves who is there and does not encrypt."""
+        tls = self._tls(where)
+        if self._config.device_security_mode == _AUTHENTICATED:
+            tls.context.maximum_version = ssl.TLSVersion.TLSv1_2  # later ones encrypt always
+            tls.context.set_ciphers(_NULL_CIPHERS)
+        return tls
 
     async def _move_to(self, link: _Link, response: Response) -> int:
         """Takes up a new registration, and only then ends an old one, unless it was with the same server."""

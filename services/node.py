@@ -16,6 +16,7 @@ from cluster.servicecatalogue import CATALOGUE
 from services.callmanager.service import CiscoCallManager
 from services.capf.daemon import CapfDaemon
 from services.commandline.ssh import SystemSsh
+from services.cti.daemon import CiscoCtiManager
 from services.reconciler import Reconciler
 from services.service import Health
 from services.stateonly import StateOnlyService
@@ -157,6 +158,7 @@ class Node:
             ),
             CiscoTomcat(name, host, ports, store, lambda: book.endpoints, self._administrator, trace=trace),
             CiscoCallManager(name, self.definition.address, host, ports, store, trace=trace),
+            CiscoCtiManager(name, host, ports, store, trace=trace),
             *([CapfDaemon(name, store, host, lambda: ports().capf, trace=trace)] if self.definition.publisher else []),
             SystemSsh(name, host, lambda: ports().ssh, store, self._administrator, trace=trace),
         ]
@@ -177,6 +179,8 @@ _PORT_OF_PROTOCOL = {
     "SIP over TLS": "secured_sip",
     "CAPF": "capf",
     "SSH": "ssh",
+    "CTI": "cti",
+    "CTI over TLS": "secure_cti",
 }
 
 

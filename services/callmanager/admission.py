@@ -8,10 +8,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from cluster.ciphers import NULL_SUITE
 from cluster.parameters import AUTO_REGISTRATION, read_bool
 from cluster.phonefiles import security_in_effect
 from services.capf.proof import judge_certificate
 from wire.capf import CertificateType
+from wire.errors import WireError
 from wire.sip import parse_address
 
 if TYPE_CHECKING:
@@ -26,6 +28,8 @@ DEVICE_NAME = "+u.sip!devicename.ccm.cisco.com"
 MODEL = "+u.sip!model.ccm.cisco.com"
 DEFAULT_EXPIRES_S = 3600
 _INSTANCE = re.compile(r"<urn:uuid:[0-9a-f-]{24}([0-9a-f]{12})>", re.IGNORECASE)
+_VIA = re.compile(r"SIP[ \t]*/[ \t]*2\.0[ \t]*/[ \t]*[A-Za-z0-9-]{1,16}[ \t]+[^\s;,]", re.IGNORECASE)
+_CALL_ID = re.compile(r"[!-~]{1,1024}")
 _DEVICE = re.compile(r"SEP[0-9A-F]{12}")
 
 
@@ -41,6 +45,19 @@ class Refused(Exception):  # noqa: N818 - an answer, not a failure
     def __init__(self, status: int, reason: str, why: str) -> None:
         super().__init__(why)
         self.status, self.reason, self.why = status, reason, why
+
+
+def check_readable(request: Request) -> None:
+    """What every answer repeats has to be what it is called: Via, From, To and Call-ID (RFC 3261, 8.2 and 20)."""
+    if not _VIA.match(request.require("Via")):
+        raise Refused(400, "Bad Request", f"Via {request.require('Via')[:40]!r} cannot be read")
+    if not _CALL_ID.fullmatch(request.require("Call-ID")):
+        raise Refused(400, "Bad Request", f"Call-ID {request.require('Call-ID')[:40]!r} cannot be read")
+    for name in ("From", "To"):
+        try:
+            parse_address(request.require(name))
+        except WireError as error:
+            raise Refused(400, "Bad Request", f"{name}: {error}") from error
 
 
 def device_name(contact: Address) -> str:
@@ -95,6 +112,8 @@ def check_security(device: Device, source: Source, snapshot: ClusterSnapshot, no
         raise Refused(403, "Forbidden", f"{name} is not secure here and may not register over TLS")
     if not secure:
         return
+    if source.cipher == NULL_SUITE and security != "authenticated":
+        raise Refused(403, "Forbidden", f"{name} has to encrypt: its profile is {security}, and {NULL_SUITE} does not")
     if source.certificate is None:
         raise Refused(403, "Forbidden", f"{name} showed no certificate")
     shown, authorities = source.certificate.der, snapshot.phone_authorities

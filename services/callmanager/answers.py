@@ -93,10 +93,10 @@ def refused(request: Request, moment: Moment, status: int, reason: str, *, host:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How a request of the server's reaches a phone.
+    """How a request of the server's reaches a phone, or the other end of a trunk.
 
     Attributes:
-        contact_uri: where the phone registered.
+        contact_uri: where the phone registered, or the other end is.
         host: of this server.
         port: of this server.
         transport: ``UDP``, ``TCP`` or ``TLS``.
@@ -134,6 +134,11 @@ def order(control: ServiceControl, way: Way) -> Request:
         ("Content-Type", SERVICE_CONTROL_TYPE),
     )
     return Request(headers, encode_service_control(control), "NOTIFY", way.contact_uri)
+
+
+def ping(way: Way) -> Request:
+    """The OPTIONS that asks the other end of a trunk whether it is there."""
+    return Request(way.headers("OPTIONS"), b"", "OPTIONS", way.contact_uri)
 
 
 def greeting(control: ServiceControl, way: Way) -> Request:

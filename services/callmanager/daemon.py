@@ -1,4 +1,4 @@
-"""SIP listeners of a node: UDP and TCP 5060, TLS 5061. What is answered is `services.callmanager.registrar`'s.
+"""SIP listeners of a node: UDP and TCP 5060, TLS 5061, and ports of SIP trunks. What is answered is the exchange's.
 
 A connection that sends what cannot be followed is closed; a datagram that cannot be read is dropped.
 """
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from services.binding import binding_error
 from services.callmanager.registrations import Source
 from services.service import Listener
+from services.streamserver import Connection, ConnectionLimits, StreamServer
 from wire.certificates import Certificate
 from wire.errors import WireError
 from wire.sip import Framer, decode
@@ -21,40 +22,40 @@ if TYPE_CHECKING:
     from services.callmanager.exchange import Exchange
 
 
-class _Connection(asyncio.Protocol):
-    """One phone's TCP or TLS connection."""
+class _Connection(Connection):
+    """One TCP or TLS connection, of a phone or of a trunk's other end."""
 
-    def __init__(self, listener: StreamListener) -> None:
+    def __init__(self, server: StreamServer, listener: StreamListener) -> None:
+        super().__init__(server)
         self._listener = listener
         self._exchange = listener.exchange
         self._framer = Framer()
-        self._transport: asyncio.Transport | None = None
         self._source: Source | None = None
-        self._timer: asyncio.TimerHandle | None = None
         self._in_message = False
-        self._peer = ""
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - a stream server makes no other
-        self._transport = transport
-        peer = transport.get_extra_info("peername") or ("", 0)
-        kind, self._peer = self._listener.transport, f"{peer[0]}:{peer[1]}"
-        self._source = Source(kind, peer[0], peer[1], f"{kind} {self._peer}", _shown(transport))
-        if not self._listener.admit(self):
-            transport.abort()
-            return
-        self._exchange.connected(self._source.key, self._send)
-        self._arm(self._exchange.limits.first_request_s)
+    def opened(self) -> None:
+        kind, trunk_port = self._listener.transport, self._listener.trunk_port
+        self._source = Source(
+            kind,
+            self.address,
+            self.port,
+            _key(kind, self.address, self.port, trunk_port),
+            _readable(self.shown_certificate),
+            self.cipher,
+            trunk_port,
+        )
+        self._exchange.connected(self._source.key, self.send)
+        self.arm(self._exchange.limits.first_request_s)
 
-    def data_received(self, data: bytes) -> None:
+    def received(self, data: bytes) -> None:
         assert self._source is not None  # noqa: S101 - data comes after the connection
         finished = 0
         try:
             for message in self._framer.feed(data):
                 finished += 1
-                self._exchange.take(message, self._source, self._send)
+                self._exchange.take(message, self._source, self.send)
         except WireError as error:
-            self._exchange.trace.emit("malformed", peer=self._peer, reason=str(error))
+            self._exchange.trace.emit("malformed", peer=self.peer, reason=str(error))
             self.abort()
             return
         self._wait_on(finished)
@@ -63,116 +64,83 @@ class _Connection(asyncio.Protocol):
         """Sets the timer for what may come next; a message is timed from its first byte, however it trickles in."""
         limits, unfinished = self._exchange.limits, bool(self._framer.waiting)
         if unfinished and (finished or not self._in_message):
-            self._arm(limits.unfinished_s)
+            self.arm(limits.unfinished_s)
         elif finished:
-            self._arm(limits.idle_s)
+            self.arm(limits.idle_s)
         self._in_message = unfinished
 
-    def pause_writing(self) -> None:
-        """A client that asks and does not read is asked to wait."""
-        if self._transport is not None:
-            self._transport.pause_reading()
-
-    def resume_writing(self) -> None:
-        if self._transport is not None:
-            self._transport.resume_reading()
-
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - however it ended
-        self._disarm()
-        if self._listener.forget(self) and self._source is not None:
+    def lost(self, error: Exception | None) -> None:  # noqa: ARG002 - however it ended
+        if self._source is not None:
             self._exchange.disconnected(self._source.key)
 
-    def abort(self) -> None:
-        if self._transport is not None:
-            self._transport.abort()
-
-    def _send(self, data: bytes) -> None:
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(data)
-
-    def _arm(self, seconds: float) -> None:
-        self._disarm()
-        self._timer = asyncio.get_running_loop().call_later(seconds, self._overdue)
-
-    def _disarm(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def _overdue(self) -> None:
+    def overdue(self) -> None:
         if not self._in_message and self._source is not None and self._exchange.is_in_use(self._source.key):
-            self._arm(self._exchange.limits.idle_s)
+            self.arm(self._exchange.limits.idle_s)
             return
-        self._exchange.trace.emit("connection_timed_out", peer=self._peer)
+        self._exchange.trace.emit("connection_timed_out", peer=self.peer)
         self.abort()
 
 
 class StreamListener:
-    """SIP over TCP, or over TLS with a context."""
+    """SIP over TCP, or over TLS with a context.
 
-    def __init__(self, exchange: Exchange, host: str, port: int, context: ssl.SSLContext | None = None) -> None:
-        self.exchange = exchange
+    Args:
+        exchange: takes what comes.
+        host: address to bind.
+        port: 0 for any free one.
+        context: for TLS.
+        trunk_port: number that the cluster's definition has for a port of trunks; 0 for the phones' own.
+    """
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        host: str,
+        port: int,
+        context: ssl.SSLContext | None = None,
+        *,
+        trunk_port: int = 0,
+    ) -> None:
+        self.exchange, self.trunk_port = exchange, trunk_port
         self.transport = "TCP" if context is None else "TLS"
-        self._host, self._port, self._context = host, port, context
-        self._server: asyncio.Server | None = None
-        self._connections: set[_Connection] = set()
+        name = "SIP" if context is None else "SIP over TLS"
+        self._server = StreamServer(
+            "SIP",
+            host,
+            port,
+            lambda server: _Connection(server, self),
+            ConnectionLimits(exchange.limits.connections, exchange.limits.handshake_s),
+            trace=exchange.trace,
+            context=context,
+            protocol=f"{name} (trunks, {trunk_port})" if trunk_port else name,
+        )
 
     @property
     def listeners(self) -> tuple[Listener, ...]:
         """See `services.composite.Part`."""
-        name = "SIP" if self._context is None else "SIP over TLS"
-        sockets = self._server.sockets if self._server is not None else ()
-        return tuple(Listener(name, "tcp", *item.getsockname()[:2]) for item in sockets)
+        return self._server.listeners
+
+    @property
+    def connections(self) -> int:
+        """At this moment, those that shake hands included."""
+        return len(self._server)
 
     async def start(self) -> None:
         """See `services.composite.Part`."""
-        server: asyncio.Server | None = None
-        try:
-            server = await asyncio.get_running_loop().create_server(
-                lambda: _Connection(self),
-                self._host,
-                self._port,
-                ssl=self._context,
-                backlog=1_024,
-                start_serving=False,
-                ssl_handshake_timeout=self.exchange.limits.handshake_s if self._context else None,
-            )
-            self.exchange.ports[self.transport] = server.sockets[0].getsockname()[1]
-            await server.start_serving()
-        except OSError as error:
-            if server is not None:
-                server.close()
-            raise binding_error(error, "SIP", self._host, self._port) from error
-        self._server = server
+        await self._server.start()
+        if not self.trunk_port:
+            self.exchange.ports[self.transport] = self.listeners[0].port
 
     async def stop(self, grace_s: float) -> None:  # noqa: ARG002 - a registrar owes nobody an answer
         """See `services.composite.Part`."""
-        server, self._server = self._server, None
-        if server is not None:
-            server.close()
-        for connection in list(self._connections):
-            connection.abort()
-
-    def admit(self, connection: _Connection) -> bool:
-        """False when there are too many connections."""
-        if len(self._connections) >= self.exchange.limits.connections:
-            self.exchange.trace.emit("connection_refused", reason="too many connections")
-            return False
-        self._connections.add(connection)
-        return True
-
-    def forget(self, connection: _Connection) -> bool:
-        """True when the connection had been admitted."""
-        known = connection in self._connections
-        self._connections.discard(connection)
-        return known
+        await self._server.stop(0)
 
 
 class DatagramListener(asyncio.DatagramProtocol):
     """SIP over UDP."""
 
-    def __init__(self, exchange: Exchange, host: str, port: int) -> None:
-        self._exchange = exchange
+    def __init__(self, exchange: Exchange, host: str, port: int, *, trunk_port: int = 0) -> None:
+        self._exchange, self._trunk_port = exchange, trunk_port
         self._host, self._port = host, port
         self._transport: asyncio.DatagramTransport | None = None
 
@@ -182,7 +150,8 @@ class DatagramListener(asyncio.DatagramProtocol):
         if self._transport is None:
             return ()
         host, port = self._transport.get_extra_info("sockname")[:2]
-        return (Listener("SIP (UDP)", "udp", host, port),)
+        name = f"SIP (UDP, trunks, {self._trunk_port})" if self._trunk_port else "SIP (UDP)"
+        return (Listener(name, "udp", host, port),)
 
     async def start(self) -> None:
         """See `services.composite.Part`."""
@@ -193,8 +162,9 @@ class DatagramListener(asyncio.DatagramProtocol):
         except OSError as error:
             raise binding_error(error, "SIP", self._host, self._port) from error
         self._transport = transport
-        self._exchange.ports["UDP"] = self.listeners[0].port
-        self._exchange.send_datagram = self._send
+        if not self._trunk_port:
+            self._exchange.ports["UDP"] = self.listeners[0].port
+            self._exchange.send_datagram = self._send
 
     async def stop(self, grace_s: float) -> None:  # noqa: ARG002 - as above
         """See `services.composite.Part`."""
@@ -211,7 +181,8 @@ class DatagramListener(asyncio.DatagramProtocol):
         except WireError as error:
             self._exchange.trace.emit("malformed", peer=f"{addr[0]}:{addr[1]}", reason=str(error))
             return
-        source = Source("UDP", addr[0], addr[1], f"UDP {addr[0]}:{addr[1]}")
+        key = _key("UDP", addr[0], addr[1], self._trunk_port)
+        source = Source("UDP", addr[0], addr[1], key, trunk_port=self._trunk_port)
         self._exchange.take(message, source, lambda answer: self._send(answer, addr))
 
     def _send(self, data: bytes, address: tuple[str, int]) -> None:
@@ -219,10 +190,12 @@ class DatagramListener(asyncio.DatagramProtocol):
             self._transport.sendto(data, address)
 
 
-def _shown(transport: asyncio.Transport) -> Certificate | None:
-    """The certificate that a TLS client showed, if any."""
-    connection = transport.get_extra_info("ssl_object")
-    der = connection.getpeercert(binary_form=True) if connection is not None else None
+def _key(transport: str, address: str, port: int, trunk_port: int) -> str:
+    """Names a connection: a client may use one port of its own for two of the server's."""
+    return f"{transport} {address}:{port}{f' to {trunk_port}' if trunk_port else ''}"
+
+
+def _readable(der: bytes | None) -> Certificate | None:
     try:
         return Certificate.from_der(der) if der else None
     except WireError:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from base.trace import Trace
     from services.callmanager.registrar import Reaction, Registrar
     from services.callmanager.registrations import Registration, Source
+    from services.callmanager.trunkdesk import TrunkDesk
     from wire.sip import Message
 
 Send = Callable[[bytes], None]
@@ -37,7 +38,7 @@ class SipLimits:
     """Bounds on what clients may do.
 
     Attributes:
-        connections: at once on each stream listener, handshake done.
+        connections: at once on each stream listener, handshakes included.
         handshake_s: TLS handshake.
         first_request_s: from the connection to the first whole message.
         unfinished_s: from the first byte of a message to its last.
@@ -111,6 +112,7 @@ class Exchange:
         limits: bounds.
         stamp: gives the version stamp of a registered device's configuration.
         enrol: makes a device for an unknown phone; None when that is not possible here.
+        trunks: takes what comes over SIP trunks; None for a node without.
     """
 
     def __init__(
@@ -122,6 +124,7 @@ class Exchange:
         *,
         stamp: Callable[[str], str] = lambda _device: "",
         enrol: Enrol | None = None,
+        trunks: TrunkDesk | None = None,
     ) -> None:
         self.registrar = registrar
         self.trace = trace
@@ -129,11 +132,17 @@ class Exchange:
         self.ports: dict[str, int] = {}
         self.send_datagram: Callable[[bytes, tuple[str, int]], None] = lambda _data, _address: None
         self._now, self._stamp, self._enrol = now, stamp, enrol
+        self._trunks = trunks
         self._ways: dict[str, Send] = {}
         self._orders: dict[str, _Order] = {}
         self._enrolling: dict[str, asyncio.Task[None]] = {}
         self._cseq = 100
         self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def connections(self) -> int:
+        """Connections over which answers could go."""
+        return len(self._ways)
 
     def connected(self, key: str, send: Send) -> None:
         """A connection with a client is there."""
@@ -155,11 +164,29 @@ class Exchange:
         if isinstance(message, Response):
             self._answered(message, source)
             return
+        if self._is_a_trunks(message, source, send):
+            return
         reaction = self.registrar.receive(message, source, self._now(), port=self.ports[source.transport])
         self._answer(reaction.answers, source, send)
         if reaction.unknown:
             self._begin_enrolment(message, reaction, source, send)
         self._follow_up(reaction)
+
+    def _is_a_trunks(self, request: Request, source: Source, send: Send) -> bool:
+        """Whether a request came over a SIP trunk; it is answered then."""
+        if self._trunks is None:
+            return False
+        found = self._trunks.answer(request, source, Moment(self._now(), self.registrar.new_tag()))
+        if found is None:
+            return False
+        name, final = found
+        peer = f"{source.address}:{source.port}"
+        for response in final:
+            step = "trunk_request" if response.status == 200 else "trunk_refused"
+            why = response.get("Warning") or ""
+            self.trace.emit(step, trunk=name, peer=peer, method=request.method, status=response.status, reason=why)
+        self._answer(final, source, send)
+        return True
 
     def _follow_up(self, reaction: Reaction) -> None:
         if reaction.begun is not None:

@@ -21,6 +21,8 @@ class Source:
         transport: ``UDP``, ``TCP`` or ``TLS``.
         key: names the connection, or the address for UDP; answers and orders go there.
         certificate: what a TLS client showed; None without.
+        cipher: OpenSSL's name of the TLS suite; empty without TLS.
+        trunk_port: number that the cluster's definition has for the port, if it is one for trunks alone; else 0.
     """
 
     transport: str
@@ -28,6 +30,8 @@ class Source:
     port: int
     key: str
     certificate: Certificate | None = None
+    cipher: str = ""
+    trunk_port: int = 0
 
 
 @dataclass(frozen=True, slots=True)

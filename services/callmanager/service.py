@@ -1,22 +1,19 @@
-"""Cisco CallManager: SIP on UDP and TCP 5060 and on TLS 5061, with one registrar behind them."""
+"""Cisco CallManager: SIP on UDP and TCP 5060, on TLS 5061 and on ports of trunks, with one registrar behind them."""
 
 from __future__ import annotations
 
 import hashlib
 import secrets
 import socket
-import ssl
 from functools import partial
 from typing import TYPE_CHECKING
 
-from base.tls import ask_for_certificate, server_context
-from cluster.ciphers import TLS_CIPHER_CHOICES
+from cluster.ciphers import sip_line_suites
 from cluster.ctl import ctl_of
 from cluster.management.autoregistration import register_device
 from cluster.management.phones import concerns
 from cluster.parameters import PHONE_RESET, RESET_AUTOMATICALLY, TLS_CIPHERS
 from cluster.phonefiles import version_stamp
-from cluster.purposes import Purpose
 from cluster.trustlists import build_itl
 from services.callmanager.board import RegistrationBoard
 from services.callmanager.daemon import DatagramListener, StreamListener
@@ -24,6 +21,8 @@ from services.callmanager.exchange import Exchange
 from services.callmanager.orderboard import OrderBoard
 from services.callmanager.registrar import Registrar
 from services.callmanager.registrations import CurrentLists
+from services.callmanager.tls import PortTls
+from services.callmanager.trunks import NodeTrunks
 from services.composite import CompositeService
 from services.service import Health
 from wire.ciscosip import ServiceControl
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
     from cluster.store import ClusterStore
     from services.callmanager.exchange import SipLimits
     from services.callmanager.registrations import Registration
+    from services.callmanager.trunkping import PingTimes
     from services.composite import Part
     from wire.certificates import Certificate
 
@@ -70,6 +70,7 @@ class CiscoCallManager(CompositeService):
         *,
         trace: Trace,
         limits: SipLimits | None = None,
+        ping_times: PingTimes | None = None,
     ) -> None:
         super().__init__()
         self._node, self._address, self._host = node, address, host
@@ -81,8 +82,10 @@ class CiscoCallManager(CompositeService):
         self._order_board: OrderBoard | None = None
         self._unsubscribe: Callable[[], None] = lambda: None
         self._seen: ClusterSnapshot | None = None
-        self._context: ssl.SSLContext | None = None
-        self._asked_for: set[Certificate] = set()
+        self._tls: PortTls | None = None
+        self._trunks = NodeTrunks(
+            node, address, host, store, lambda: _free_pair(host), trace=self._trace, times=ping_times
+        )
         self._lists_of = 0
         self._lists = CurrentLists()
 
@@ -101,11 +104,14 @@ class CiscoCallManager(CompositeService):
         self._unsubscribe = self._store.subscribe(self._follow)
         self._board = RegistrationBoard(self._store, self._node, self.registrar, self._current_lists)
         self._order_board = OrderBoard(self._store, self._node)
+        assert self._exchange is not None  # noqa: S101 - made with the parts
+        self._trunks.start(self._exchange)
 
     async def stop(self, grace_s: float) -> None:
         """See `services.service.Service`."""
         self._unsubscribe()
         self._unsubscribe = lambda: None
+        await self._trunks.stop()
         await super().stop(grace_s)
         if self._exchange is not None:
             self._exchange.close()
@@ -122,42 +128,27 @@ class CiscoCallManager(CompositeService):
             self._node, self._address, lambda: self._store.snapshot, lambda: secrets.randbelow(1 << 31), self._changed
         )
         exchange = self._exchange = Exchange(
-            registrar, self._store.now, self._trace, self._limits, stamp=self._stamp, enrol=self._enrol
+            registrar,
+            self._store.now,
+            self._trace,
+            self._limits,
+            stamp=self._stamp,
+            enrol=self._enrol,
+            trunks=self._trunks.bind(),
         )
+        snapshot = self._store.snapshot
+        suites = sip_line_suites(snapshot.parameter(TLS_CIPHERS), mixed_mode=snapshot.mixed_mode)
+        tls = self._tls = PortTls(self._node, snapshot, suites, self._authorities)
         return [
             DatagramListener(exchange, self._host, sip),
             StreamListener(exchange, self._host, sip),
-            StreamListener(exchange, self._host, ports.secured_sip, self._make_context()),
+            StreamListener(exchange, self._host, ports.secured_sip, tls.context),
+            *self._trunks.listeners(exchange, ports.sip),
         ]
 
-    def _make_context(self) -> ssl.SSLContext:
-        """TLS 1.2 with the suites of the enterprise parameter; the client's order decides, and with it the certificate.
-
-        Phones are asked for a certificate. OpenSSL's security level is off, as LSCs may be short and MICs old.
-        """
-        snapshot = self._store.snapshot
-        own = [
-            snapshot.own_certificate(self._node, purpose)
-            for purpose in (Purpose.CALLMANAGER, Purpose.CALLMANAGER_ECDSA)
-        ]
-        ciphers = ":".join((*TLS_CIPHER_CHOICES[snapshot.parameter(TLS_CIPHERS)], "@SECLEVEL=0"))
-        context = server_context(
-            [item.identity for item in own if item is not None], maximum=ssl.TLSVersion.TLSv1_2, ciphers=ciphers
-        )
-        context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
-        self._context, self._asked_for = context, set()
-        self._ask_for_certificates(snapshot)
-        return context
-
-    def _ask_for_certificates(self, snapshot: ClusterSnapshot) -> None:
-        """Those that CAPF or a CA of CAPF-trust signed; a phone without one is refused when it registers.
-
-        Authorities are added at once, never taken away: what a certificate is good for, the registrar decides.
-        """
-        fresh = [authority for authority in snapshot.phone_authorities if authority not in self._asked_for]
-        if fresh and self._context is not None:
-            ask_for_certificate(self._context, fresh)
-            self._asked_for.update(fresh)
+    def _authorities(self, snapshot: ClusterSnapshot) -> tuple[Certificate, ...]:
+        """CAs of client certificates on 5061: of phones, and of trunks that share it."""
+        return (*snapshot.phone_authorities, *self._trunks.authorities_beside_phones(snapshot))
 
     def _changed(self, what: str, registration: Registration) -> None:
         if what == "renewed":
@@ -182,7 +173,9 @@ class CiscoCallManager(CompositeService):
         if before is None:
             return
         if snapshot.trusted is not before.trusted or snapshot.own != before.own:
-            self._ask_for_certificates(snapshot)
+            if self._tls is not None:
+                self._tls.follow(snapshot)
+            self._trunks.follow(snapshot)
         for order in snapshot.phone_orders:
             if order.revision > before.revision:
                 self._order(order.action, partial(concerns, order.target), order.revision)

@@ -19,9 +19,9 @@ from cluster.audit import Actor
 from cluster.lsc import issue_lsc
 from cluster.management.capf import record_outcome
 from cluster.purposes import Purpose
-from services.binding import binding_error
 from services.capf.session import Effect, Hangup, Issue, Note, Record, Send, Session, State
 from services.service import Health, Listener
+from services.streamserver import Connection, ConnectionLimits, StreamServer
 from wire.capf import HEADER_SIZE, Command, Message, body_length, decode, encode
 from wire.errors import OperatorError, ProtocolViolation, Refusal, UcmsimError
 
@@ -34,13 +34,16 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("ucmsim.capf")
 
+_BUFFERED = 65_536
+"""Bytes of a phone's that wait to be read, or twice as many, before it is asked to wait."""
+
 
 @dataclass(frozen=True, slots=True)
 class CapfLimits:
     """Bounds on what clients may do.
 
     Attributes:
-        connections: at once.
+        connections: at once, handshakes included.
         handshake_s: TLS handshake.
         answer_s: from a request to the phone's whole answer.
         key_generation_s: the same for a new key, and again each time that the phone says that it is at work.
@@ -85,7 +88,7 @@ class CapfDaemon:
         self.busy: set[str] = set()
         self._authority: Identity | None = None
         self._sessions: set[asyncio.Task[None]] = set()
-        self._server: asyncio.Server | None = None
+        self._server: StreamServer | None = None
         self._health = Health.STOPPED
 
     @property
@@ -97,8 +100,7 @@ class CapfDaemon:
     @property
     def listeners(self) -> tuple[Listener, ...]:
         """See `services.service.Service`."""
-        sockets = self._server.sockets if self._server is not None else ()
-        return tuple(Listener("CAPF", "tcp", *item.getsockname()[:2]) for item in sockets)
+        return self._server.listeners if self._server is not None else ()
 
     def health(self) -> Health:
         """See `services.service.Service`."""
@@ -108,21 +110,18 @@ class CapfDaemon:
         """See `services.service.Service`."""
         if self._health is not Health.STOPPED:
             return
-        port = self._port()
         self._authority = self.store.snapshot.require(self._node, Purpose.CAPF).identity
-        context = server_context([self._authority], minimum=ssl.TLSVersion.TLSv1)  # as TVS: old phones know no more
-        try:
-            self._server = await asyncio.start_server(
-                self._serve,
-                self._host,
-                port,
-                ssl=context,
-                ssl_handshake_timeout=self.limits.handshake_s,
-                ssl_shutdown_timeout=1.0,
-            )
-        except OSError as error:
-            raise binding_error(error, "CAPF", self._host, port) from error
-        self._health = Health.STARTED
+        server = StreamServer(
+            "CAPF",
+            self._host,
+            self._port(),
+            lambda server: _Line(server, self),
+            ConnectionLimits(self.limits.connections, self.limits.handshake_s),
+            trace=self.trace,
+            context=server_context([self._authority], minimum=ssl.TLSVersion.TLSv1),  # as TVS: old phones know no more
+        )
+        await server.start()
+        self._server, self._health = server, Health.STARTED
 
     async def stop(self, grace_s: float) -> None:
         """See `services.service.Service`."""
@@ -130,56 +129,76 @@ class CapfDaemon:
         if server is None:
             return
         self._health = Health.STOPPING
-        server.close()
-        if self._sessions and grace_s > 0:
-            await asyncio.wait(self._sessions, timeout=grace_s)
+        await server.stop(grace_s)
         for session in self._sessions:
             session.cancel()
         await asyncio.gather(*self._sessions, return_exceptions=True)
         self._health = Health.STOPPED
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - a stream server runs it in one
-        if len(self._sessions) >= self.limits.connections or self._health is not Health.STARTED:
-            self.trace.emit("connection_refused", reason="too many connections", limit=self.limits.connections)
-            writer.transport.abort()
-            return
+    def serve(self, line: _Line) -> None:
+        """Talks with a phone, in a task of its own."""
+        task = asyncio.create_task(self._serve(line))
         self._sessions.add(task)
         task.add_done_callback(self._sessions.discard)
+
+    async def _serve(self, line: _Line) -> None:
         try:
-            await _Conversation(self, reader, writer).run()
-        except asyncio.CancelledError:  # at the stop; the streams' own callback would log it
+            await _Conversation(self, line).run()
+        except asyncio.CancelledError:
             self.trace.emit("session_cut_off")
         finally:
-            writer.transport.abort()
+            line.abort()
+
+
+class _Line(Connection):
+    """One phone's connection, for a conversation that waits for what comes."""
+
+    def __init__(self, server: StreamServer, daemon: CapfDaemon) -> None:
+        super().__init__(server)
+        self._daemon = daemon
+        self.reader = asyncio.StreamReader(_BUFFERED)
+        self.ended = asyncio.Event()
+
+    def opened(self) -> None:
+        if self._transport is not None:
+            self.reader.set_transport(self._transport)  # who sends more than is read is asked to wait
+        self._daemon.serve(self)
+
+    def received(self, data: bytes) -> None:
+        self.reader.feed_data(data)
+
+    def lost(self, error: Exception | None) -> None:
+        if error is None:
+            self.reader.feed_eof()
+        else:
+            self.reader.set_exception(error)
+        self.ended.set()
+
+    def finish(self) -> None:
+        """The conversation may come to its end within the grace."""
 
 
 class _Conversation:
     """One connection: carries out what its session decides."""
 
-    def __init__(self, daemon: CapfDaemon, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._daemon, self._reader, self._writer = daemon, reader, writer
+    def __init__(self, daemon: CapfDaemon, line: _Line) -> None:
+        self._daemon, self._line = daemon, line
         store, number = daemon.store, secrets.randbits(32)
         self._session = Session(number, lambda: store.snapshot, store.now)
         self._number = number
-        peer = writer.get_extra_info("peername") or ("", 0)
-        self._peer = str(peer[0])
-        self._trace = daemon.trace.bind(session=f"{peer[0]}:{peer[1]}")
+        self._trace = daemon.trace.bind(session=line.peer)
         self._claimed = ""
 
     async def run(self) -> None:
         """From the handshake to the end."""
-        if self._trace.enabled:
-            cipher = self._writer.get_extra_info("cipher") or ("", "")
-            self._trace.emit("connected", tls=f"{cipher[1]} {cipher[0]}")
+        self._trace.emit("connected", tls=self._line.tls)
         try:
             async with asyncio.timeout(self._daemon.limits.session_s):
                 await self._talk()
         except (UcmsimError, OSError, asyncio.IncompleteReadError, TimeoutError) as error:
             self._trace.emit("session_broken", device=self._session.device, reason=_reason(error))
             if isinstance(error, ProtocolViolation):
-                await self._send(Message(Command.ABORT_REQUEST, self._number))
+                self._send(Message(Command.ABORT_REQUEST, self._number))
             if not isinstance(error, OperatorError | Refusal):
                 await self._give_up()
         finally:
@@ -191,7 +210,7 @@ class _Conversation:
             message = await self._next()
             self._trace.emit("received", device=message.device_name or self._session.device, **_told(message))
             if not self._claim(message):
-                await self._send(Message(Command.RETRY_LATER, self._number))
+                self._send(Message(Command.RETRY_LATER, self._number))
                 return
             going_on = await self._carry_out(self._session.receive(message))
 
@@ -199,8 +218,8 @@ class _Conversation:
         limits = self._daemon.limits
         generating = self._session.state is State.GENERATING
         async with asyncio.timeout(limits.key_generation_s if generating else limits.answer_s):
-            header = await self._reader.readexactly(HEADER_SIZE)
-            return decode(header + await self._reader.readexactly(body_length(header)))
+            header = await self._line.reader.readexactly(HEADER_SIZE)
+            return decode(header + await self._line.reader.readexactly(body_length(header)))
 
     def _claim(self, message: Message) -> bool:
         """One session for each device; false when it has another."""
@@ -219,11 +238,11 @@ class _Conversation:
         for effect in effects:
             match effect:
                 case Send(message):
-                    await self._send(message)
+                    self._send(message)
                 case Note(step, device, reason):
                     self._trace.emit(step, device=device, reason=reason)
                 case Record(device, outcome):
-                    actor = Actor("CAPF", f"capf {self._peer}")
+                    actor = Actor("CAPF", f"capf {self._line.address}")
                     await record_outcome(self._daemon.store, device, outcome, actor)
                     self._trace.emit("outcome", device=device, status=outcome.status)
                 case Issue():
@@ -254,18 +273,16 @@ class _Conversation:
         except (UcmsimError, OSError) as error:
             log.warning("CAPF cannot record the end of the session with %s: %s", self._session.device, error)
 
-    async def _send(self, message: Message) -> None:
+    def _send(self, message: Message) -> None:
         self._trace.emit("sent", device=self._session.device, **_told(message))
-        with contextlib.suppress(ConnectionError):
-            self._writer.write(encode(message))
-            await self._writer.drain()
+        self._line.send(encode(message))
 
     async def _hang_up(self) -> None:
         """Lets the last message get out."""
-        self._writer.close()
-        with contextlib.suppress(OSError, TimeoutError):
+        self._line.close()
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._daemon.limits.answer_s):
-                await self._writer.wait_closed()
+                await self._line.ended.wait()
 
 
 def _told(message: Message) -> dict[str, str | int]:

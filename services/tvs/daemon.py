@@ -6,15 +6,13 @@ of this protocol ends its connection, as on the real server.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from base.tls import server_context
-from services.binding import binding_error
 from services.service import Health, Listener
+from services.streamserver import Connection, ConnectionLimits, StreamServer
 from services.tvs.session import answer, describe
 from wire.errors import WireError
 from wire.trustlist import Function
@@ -44,7 +42,7 @@ class TvsLimits:
     """Bounds on what clients may do.
 
     Attributes:
-        connections: at once, with their handshake done.
+        connections: at once, handshakes included.
         handshake_s: TLS handshake.
         request_s: from the handshake, or the answer before, to a whole request.
         requests: on one connection.
@@ -56,34 +54,25 @@ class TvsLimits:
     requests: int = 1_000
 
 
-class _Connection(asyncio.Protocol):
+class _Connection(Connection):
     """One phone's connection, from the end of its handshake."""
 
-    def __init__(self, daemon: TvsDaemon) -> None:
+    def __init__(self, server: StreamServer, daemon: TvsDaemon) -> None:
+        super().__init__(server)
         self._daemon = daemon
         self._limits = daemon.limits
         self._buffer = bytearray()
         self._needed = HEADER_SIZE
         self._answered = 0
-        self._transport: asyncio.Transport | None = None
-        self._timer: asyncio.TimerHandle | None = None
         self._trace = daemon.trace
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - a stream server makes no other
-        self._transport = transport
+    def opened(self) -> None:
         if self._trace.enabled:
-            peer = transport.get_extra_info("peername") or ("", 0)
-            self._trace = self._trace.bind(session=f"{peer[0]}:{peer[1]}")
-            cipher = transport.get_extra_info("cipher") or ("", "")
-            self._trace.emit("connected", tls=f"{cipher[1]} {cipher[0]}")
-        if not self._daemon.admit(self):
-            self._trace.emit("connection_refused", reason="too many connections", limit=self._limits.connections)
-            transport.abort()
-            return
-        self._arm()
+            self._trace = self._trace.bind(session=self.peer)
+            self._trace.emit("connected", tls=self.tls)
+        self.arm(self._limits.request_s)
 
-    def data_received(self, data: bytes) -> None:
+    def received(self, data: bytes) -> None:
         self._buffer += data
         try:
             while len(self._buffer) >= self._needed:
@@ -95,6 +84,7 @@ class _Connection(asyncio.Protocol):
                     self._needed = HEADER_SIZE
         except WireError as error:
             self._trace.emit("malformed", reason=str(error))
+            self._buffer.clear()
             self.abort()
 
     def _handle(self, message: bytes) -> None:
@@ -104,45 +94,14 @@ class _Connection(asyncio.Protocol):
         self._answered += 1
         if self._answered > self._limits.requests:
             raise WireError(f"more than {self._limits.requests} requests on one connection")
-        response = self._daemon.answer(request, self._trace)
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(encode_message(response))
-        self._arm()
+        self.send(encode_message(self._daemon.answer(request, self._trace)))
+        self.arm(self._limits.request_s)
 
-    def pause_writing(self) -> None:
-        """A client that asks and does not read is asked to wait."""
-        if self._transport is not None:
-            self._transport.pause_reading()
+    def lost(self, error: Exception | None) -> None:
+        if error is not None and not isinstance(error, ConnectionError | ssl.SSLError):
+            self._trace.emit("connection_lost", reason=str(error))
 
-    def resume_writing(self) -> None:
-        if self._transport is not None:
-            self._transport.resume_reading()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._disarm()
-        self._daemon.forget(self)
-        if exc is not None and not isinstance(exc, ConnectionError | ssl.SSLError):
-            self._trace.emit("connection_lost", reason=str(exc))
-
-    def abort(self) -> None:
-        self._buffer.clear()
-        if self._transport is not None:
-            self._transport.abort()
-
-    def close(self) -> None:
-        if self._transport is not None:
-            self._transport.close()
-
-    def _arm(self) -> None:
-        self._disarm()
-        self._timer = asyncio.get_running_loop().call_later(self._limits.request_s, self._overdue)
-
-    def _disarm(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def _overdue(self) -> None:
+    def overdue(self) -> None:
         self._trace.emit("connection_timed_out", unfinished=len(self._buffer))
         self.abort()
 
@@ -178,16 +137,13 @@ class TvsDaemon:
         self._port = port
         self.trace = trace.bind(service=self.name)
         self.limits = limits or TvsLimits()
-        self._connections: set[_Connection] = set()
-        self._server: asyncio.Server | None = None
-        self._idle = asyncio.Event()
+        self._server: StreamServer | None = None
         self._health = Health.STOPPED
 
     @property
     def listeners(self) -> tuple[Listener, ...]:
         """See `services.service.Service`."""
-        sockets = self._server.sockets if self._server is not None else ()
-        return tuple(Listener("TVS", "tcp", *item.getsockname()[:2]) for item in sockets)
+        return self._server.listeners if self._server is not None else ()
 
     def health(self) -> Health:
         """See `services.service.Service`."""
@@ -198,51 +154,25 @@ class TvsDaemon:
         if self._health is not Health.STOPPED:
             return
         # Every version of TLS is served unless the operator sets a minimum: 7900 phones know 1.0 alone.
-        port = self._port()
-        context = server_context([self._identity()], minimum=ssl.TLSVersion.TLSv1, ciphers=CIPHERS)
-        try:
-            self._server = await asyncio.get_running_loop().create_server(
-                lambda: _Connection(self),
-                self._host,
-                port,
-                ssl=context,
-                backlog=1_024,
-                ssl_handshake_timeout=self.limits.handshake_s,
-                ssl_shutdown_timeout=1.0,
-            )
-        except OSError as error:
-            raise binding_error(error, "TVS", self._host, port) from error
-        self._health = Health.STARTED
+        server = StreamServer(
+            "TVS",
+            self._host,
+            self._port(),
+            lambda server: _Connection(server, self),
+            ConnectionLimits(self.limits.connections, self.limits.handshake_s),
+            trace=self.trace,
+            context=server_context([self._identity()], minimum=ssl.TLSVersion.TLSv1, ciphers=CIPHERS),
+        )
+        await server.start()
+        self._server, self._health = server, Health.STARTED
 
     async def stop(self, grace_s: float) -> None:
         """See `services.service.Service`."""
         server, self._server = self._server, None
-        if server is None:
-            return
-        self._health = Health.STOPPING
-        server.close()
-        for connection in list(self._connections):
-            connection.close()
-        if self._connections:
-            self._idle.clear()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._idle.wait(), grace_s)
-        for connection in list(self._connections):
-            connection.abort()
-        self._health = Health.STOPPED
-
-    def admit(self, connection: _Connection) -> bool:
-        """False when there are too many connections, or the service is stopping."""
-        if len(self._connections) >= self.limits.connections or self._health is not Health.STARTED:
-            return False
-        self._connections.add(connection)
-        return True
-
-    def forget(self, connection: _Connection) -> None:
-        """A connection has ended."""
-        self._connections.discard(connection)
-        if not self._connections:
-            self._idle.set()
+        if server is not None:
+            self._health = Health.STOPPING
+            await server.stop(grace_s)
+            self._health = Health.STOPPED
 
     def answer(self, request: Request, trace: Trace) -> Response:
         """One request, with its trace.

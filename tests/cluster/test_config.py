@@ -291,3 +291,55 @@ def test_every_way_of_writing_a_mac_is_the_same_mac(text: str) -> None:
 def test_tftp_either_uses_one_port_or_a_range() -> None:
     both = "lab: {single_port: true, tftp_ports: [7000, 7010]}\n" + GOOD
     assert problems(both) == ["lab.yaml:1: lab: single_port and tftp_ports exclude each other: give one of them"]
+
+
+TRUNKS = (
+    GOOD
+    + """\
+    sip_trunks:
+      - {name: one, destination: 192.0.2.1}
+      - {name: two, destination: 192.0.2.1, incoming_port: 5070, transport: udp}
+      - {name: three, destination: 192.0.2.1, security: encrypted, subject_names: [gw]}
+      - {name: four, destination: 192.0.2.2, security: encrypted, subject_names: [gw], incoming_port: 5071}
+"""
+)
+TRUNK_MISTAKES = [
+    ("name: two", "name: one", "13: clusters.0.sip_trunks.1.name: SIP trunk 'one' appears more than once"),
+    (", incoming_port: 5070", "", "destination: another SIP trunk has destination 192.0.2.1 and incoming port 5060"),
+    (
+        "incoming_port: 5070",
+        "incoming_port: 5061",
+        "incoming_port: port 5061 takes encrypted SIP; give a trunk that is",
+    ),
+    ("incoming_port: 5071", "incoming_port: 5070", "port 5070 takes non-secure SIP; give a trunk that is encrypted"),
+    ("incoming_port: 5071", "incoming_port: 05070", "port 5070 takes non-secure SIP; give a trunk that is encrypted"),
+    ("incoming_port: 5071", "incoming_port: ' 5_070'", "port 5070 takes non-secure SIP"),
+    ("incoming_port: 5071", "incoming_port: 5060", "port 5060 takes non-secure SIP; give a trunk that is encrypted"),
+    ("subject_names: [gw]}", "subject_names: []}", "14: clusters.0.sip_trunks.2: an encrypted SIP trunk needs subject"),
+    ("transport: udp", "callmanager_group: X", "SIP trunk names CallManager group 'X', which does not exist; groups:"),
+    ("transport: udp", "transport: tls", "sip_trunks.1.transport"),
+    ("incoming_port: 5071", "incoming_port: 0", "sip_trunks.3.incoming_port: 0 is less than 1"),
+    ("incoming_port: 5071", "incoming_port: 65536", "sip_trunks.3.incoming_port: 65536 is more than 65535"),
+    ("192.0.2.2", "gw.example", "sip_trunks.3.destination: 'gw.example' is not an IPv4 address"),
+    ("destination: 192.0.2.2", "destination: [1]", "sip_trunks.3.destination: is text, not a list"),
+    ("security: encrypted, subject_names: [gw]}", "security: [a]}", "sip_trunks.2.security"),
+    ("transport: udp", "colour: red", "sip_trunks.1.colour: this key is not known here"),
+]
+
+
+def test_a_cluster_may_have_sip_trunks() -> None:
+    cluster = parse_config(TRUNKS, "lab.yaml", {}).clusters[0]
+    assert [(trunk.name, trunk.port, trunk.listens_on) for trunk in cluster.trunks_of("pub")] == [
+        ("one", 5060, 5060),
+        ("two", 5060, 5070),
+        ("three", 5061, 5061),
+        ("four", 5061, 5071),
+    ]
+    assert cluster.trunks_of("elsewhere") == ()
+
+
+@pytest.mark.parametrize(("right", "wrong", "said"), TRUNK_MISTAKES)
+def test_a_mistake_in_a_sip_trunk_is_named_with_its_line(right: str, wrong: str, said: str) -> None:
+    assert right in TRUNKS
+    found = problems(TRUNKS.replace(right, wrong, 1))
+    assert any(said in problem for problem in found), found

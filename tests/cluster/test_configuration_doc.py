@@ -19,6 +19,7 @@ from cluster.definition import (
     Line,
     NodeDefinition,
     PhoneService,
+    SipTrunk,
     Subject,
 )
 from cluster.parameters import CATALOGUE, URL_ELEMENTS
@@ -36,6 +37,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "`callmanager_groups`:": CallManagerGroup,
     "`devices`:": Device,
     "`lines`:": Line,
+    "`sip_trunks`:": SipTrunk,
     "`phone_services`:": PhoneService,
     "`auto_registration`:": AutoRegistration,
 }

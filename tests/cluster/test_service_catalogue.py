@@ -67,6 +67,8 @@ def test_unknown_service_is_refused_by_name(text: str) -> None:
         ("n0", CAPF, True),
         ("n1", CAPF, False),
         ("n1", "Cisco DRF Local", True),
+        ("n0", "Cisco CTIManager", True),
+        ("n1", "Cisco CTIManager", False),  # it needs Cisco CallManager
         ("n0", "Name Service Cache", False),  # as on a live node
         ("n0", "Entropy Monitoring Daemon", True),
         ("elsewhere", "Cisco DRF Local", False),

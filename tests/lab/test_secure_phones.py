@@ -26,9 +26,9 @@ async def mixed_mode(lab: Lab) -> None:
     assert desk.outcome is Outcome.DONE
 
 
-async def secure(lab: Lab) -> None:
+async def secure(lab: Lab, security: str = "encrypted") -> None:
     definition = lab.store.snapshot.definition
-    device = definition.devices[0].model_copy(update={"security": "encrypted"})
+    device = definition.devices[0].model_copy(update={"security": security})
     await lab.store.install(definition.model_copy(update={"devices": (device, *definition.devices[1:])}))
 
 
@@ -41,6 +41,20 @@ async def test_a_secure_phone_registers_over_tls_with_its_mic_in_a_mixed_cluster
         await phone.registered()
         (row,) = await listed(lab, {DEVICE: "Match"})
         assert row.transport == "TLS"
+
+
+@pytest.mark.parametrize(("security", "encrypts"), [("authenticated", False), ("encrypted", True)])
+async def test_the_profile_says_whether_a_phone_encrypts(lab: Lab, security: str, *, encrypts: bool) -> None:
+    """deviceSecurityMode 2 is TLS with the NULL cipher, which CallManager has from its start in a mixed cluster on."""
+    bench = await CapfBench.open(lab)
+    await mixed_mode(lab)
+    await secure(lab, security)
+    for node in lab.laboratory.nodes.values():
+        await node.supervisor.restart(CiscoCallManager.name)
+    async with LivePhone(lab, phone=bench.phone()) as phone:
+        await phone.registered()
+        (cipher,) = {item.source.cipher for item in manager(lab).registrar.registrations}
+        assert (cipher != "NULL-SHA") is encrypts
 
 
 async def test_a_secure_phone_registers_over_tls_with_the_lsc_that_capf_gave_it(lab: Lab) -> None:
@@ -76,7 +90,11 @@ async def test_in_a_non_secure_cluster_it_registers_over_tcp_until_the_mode_chan
         await eventually(lambda: transports(lab) == {"TLS"})
 
 
-def transports(lab: Lab) -> set[str]:
+def manager(lab: Lab) -> CiscoCallManager:
     services = lab.laboratory.nodes["alpha-pub"].supervisor.services
     (found,) = (service for service in services if isinstance(service, CiscoCallManager))
-    return {item.source.transport for item in found.registrar.registrations}
+    return found
+
+
+def transports(lab: Lab) -> set[str]:
+    return {item.source.transport for item in manager(lab).registrar.registrations}

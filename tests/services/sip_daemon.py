@@ -50,6 +50,12 @@ class Daemon:
     exchange: Exchange
     sink: MemorySink
     ports: dict[str, int] = field(default_factory=dict)
+    streams: list[StreamListener] = field(default_factory=list)
+
+    @property
+    def connections(self) -> int:
+        """Clients of the stream listeners at this moment."""
+        return sum(listener.connections for listener in self.streams)
 
     def events(self, step: str) -> list[TraceEvent]:
         return [event for event in self.sink.events if event.step == step]
@@ -79,12 +85,9 @@ async def running(
     context = server_context([SERVER], maximum=ssl.TLSVersion.TLSv1_2)
     context.verify_mode = ssl.CERT_OPTIONAL
     context.load_verify_locations(cadata=certificate("phone-mic.pem").pem)
-    parts: list[Part] = [
-        DatagramListener(exchange, HOST, 0),
-        StreamListener(exchange, HOST, 0),
-        StreamListener(exchange, HOST, 0, context),
-    ]
-    daemon = Daemon(desk, exchange, sink)
+    streams = [StreamListener(exchange, HOST, 0), StreamListener(exchange, HOST, 0, context)]
+    parts: list[Part] = [DatagramListener(exchange, HOST, 0), *streams]
+    daemon = Daemon(desk, exchange, sink, streams=streams)
     for part in parts:
         await part.start()
     daemon.ports = dict(exchange.ports)

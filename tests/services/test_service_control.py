@@ -27,7 +27,7 @@ from cluster.management import itl
 from cluster.management.certificates import regenerate
 from cluster.management.services import Order, carry_out, follow, give_order, service_statuses
 from cluster.purposes import Purpose
-from cluster.servicecatalogue import CALLMANAGER, CATALOGUE, SYSTEM_SSH, TFTP, TOMCAT, TVS, Health
+from cluster.servicecatalogue import CALLMANAGER, CATALOGUE, CTI_MANAGER, SYSTEM_SSH, TFTP, TOMCAT, TVS, Health
 from cluster.store import ClusterStore
 from lab.laboratory import Laboratory, database_path
 from lab.ports import PortPlan
@@ -38,7 +38,7 @@ from tests.conftest import CONFIG, Lab, LabMaker, lab_config
 PUB, SUB = "alpha-pub", "alpha-sub1"
 OPERATOR = Actor("admin", "ssh 192.0.2.7")
 CAPF = "Cisco Certificate Authority Proxy Function"
-ON_EVERY_NODE = (TFTP, TVS, TOMCAT, CALLMANAGER)
+ON_EVERY_NODE = (TFTP, TVS, TOMCAT, CALLMANAGER, CTI_MANAGER)
 REAL = (*ON_EVERY_NODE, CAPF)
 PATIENCE_S = 30
 

@@ -285,7 +285,7 @@ async def test_no_more_connections_than_allowed() -> None:
 
 
 async def test_a_handshake_that_does_not_go_on_is_given_up() -> None:
-    async with running(limits=SipLimits(handshake_s=0.05)) as daemon:
+    async with running(limits=SipLimits(handshake_s=1.0)) as daemon:
         reader, writer = await asyncio.open_connection(HOST, daemon.ports["TLS"])
         writer.write(b"\x16\x03\x01\x02\x00")
         async with asyncio.timeout(PATIENCE_S):
@@ -307,7 +307,7 @@ async def _chunks(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
 
 @pytest.mark.parametrize("data", [REGISTER, b"\x16\x03\x01\xff\xff" + bytes(20), b"\x80\x80\x01\x03\x01"])
 async def test_what_is_no_tls_ends_a_tls_connection_and_nothing_else(data: bytes) -> None:
-    async with running(limits=SipLimits(handshake_s=0.2)) as daemon:
+    async with running(limits=SipLimits(handshake_s=1.0)) as daemon:
         reader, writer = await asyncio.open_connection(HOST, daemon.ports["TLS"])
         writer.write(data)
         async with asyncio.timeout(PATIENCE_S):

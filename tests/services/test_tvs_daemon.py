@@ -307,11 +307,33 @@ async def test_connections_over_the_limit_are_refused_until_one_ends(listen: Sta
     async with connection(server.port, any_server()) as (reader, writer):
         writer.write(encode(verify(STRANGER)))
         await read_response(reader)
-        assert await send(server.port, encode(verify(STRANGER)), any_server()) == b""
+        with pytest.raises(ConnectionError):
+            await shake_hands(server.port, any_server())
         await server.saw("connection_refused")
     async with asyncio.timeout(PATIENCE_S):
-        while not await send(server.port, encode(verify(STRANGER)) + bytes(HEADER_SIZE), any_server()):  # noqa: ASYNC110
+        while not await answers(server.port):  # noqa: ASYNC110 - the server knows nothing of tests
             await asyncio.sleep(0.01)
+
+
+async def test_clients_that_have_not_shaken_hands_count_towards_the_limit(listen: Starter) -> None:
+    """Silent ones hold their places for no longer than a handshake may take."""
+    server = await listen(connections=2, handshake_s=0.5)
+    async with connection(server.port) as (first, _), connection(server.port) as (second, _):
+        with pytest.raises(ConnectionError):
+            await shake_hands(server.port, any_server())
+        await server.saw("connection_refused")
+        assert await until_closed(first) == await until_closed(second) == b""
+    await server.saw("handshake_failed")
+    async with asyncio.timeout(PATIENCE_S):
+        while not await answers(server.port):  # noqa: ASYNC110 - the server knows nothing of tests
+            await asyncio.sleep(0.01)
+
+
+async def answers(port: int) -> bool:
+    """Whether a client gets in."""
+    with contextlib.suppress(ConnectionError):
+        return (await ask(port, verify(STRANGER))).status == Status.UNKNOWN
+    return False
 
 
 async def test_one_connection_cannot_ask_for_ever(listen: Starter) -> None:
@@ -328,8 +350,9 @@ async def test_a_client_that_asks_and_never_reads_is_made_to_wait_and_then_hung_
     """Its answers do not pile up in the server."""
     server = await listen(requests=1_000_000, request_s=0.3)
     assert server.daemon._server is not None
-    for listening in server.daemon._server.sockets:  # connections inherit it
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4_096)
+    listening = server.daemon._server._socket
+    assert listening is not None
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4_096)  # connections inherit it
     asked = 0
 
     def flood() -> None:
