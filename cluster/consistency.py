@@ -61,6 +61,8 @@ def contradictions(cluster: Mapping[str, object]) -> Iterator[Contradiction]:
     yield from _groups(groups, [str(node["name"]) for _, node in nodes if isinstance(node.get("name"), str)])
     known = {str(group.get("name")) for _, group in groups} or {DEFAULT_GROUP}
     yield from _devices(list(_mappings(cluster.get("devices"))), known)
+    users = list(_mappings(cluster.get("users")))
+    yield from _repeated("user", [(("users", index, "id"), user.get("id")) for index, user in users])
     yield from _parameters(cluster.get("parameters"))
 
 

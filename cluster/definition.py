@@ -1,4 +1,4 @@
-"""A cluster as its administrator describes it: nodes, groups, devices, parameters. Validated, immutable, no secrets."""
+"""A cluster as its administrator describes it: nodes, groups, devices, users, parameters. Validated and immutable."""
 
 from __future__ import annotations
 
@@ -9,7 +9,17 @@ import uuid
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from cluster.consistency import DEFAULT_GROUP, GROUP_SIZE, contradictions, normalise_mac
@@ -23,6 +33,7 @@ if TYPE_CHECKING:
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 _DOMAIN = re.compile(rf"(?=.{{1,189}}$){_HOST.pattern}(?:\.{_HOST.pattern})*")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_PIN = re.compile(r"[0-9]{1,32}")
 _NAMESPACE = uuid.UUID("6f0d7c1e-6f2a-5a0e-9c1b-0c7a4a1b2c3d")
 
 MAX_LINES = 255
@@ -78,11 +89,27 @@ def _service(text: str) -> str:
     return text
 
 
+def _pin(secret: SecretStr) -> SecretStr:
+    if not _PIN.fullmatch(secret.get_secret_value()):
+        raise ValueError("a PIN has 1 to 32 digits")
+    return secret
+
+
+def _password(secret: SecretStr) -> SecretStr:
+    if not 1 <= len(secret.get_secret_value()) <= 128:
+        raise ValueError("a password has 1 to 128 characters")
+    return secret
+
+
 HostName = Annotated[str, AfterValidator(_host)]
 Address = Annotated[str, AfterValidator(_address)]
 MacAddress = Annotated[str, BeforeValidator(lambda value: normalise_mac(str(value)))]
 Text = Annotated[str, Field(max_length=128), AfterValidator(_printable)]
 ShortText = Annotated[str, Field(max_length=64), AfterValidator(_printable)]
+
+
+Secret = Annotated[SecretStr, PlainSerializer(SecretStr.get_secret_value, return_type=str, when_used="json")]
+"""Hidden in texts, written into the state, which its owner alone can read."""
 
 
 class Model(BaseModel):
@@ -135,6 +162,8 @@ class Device(Model):
     Attributes:
         security: of its phone security profile.
         encrypted_config: its profile has "TFTP Encrypted Config".
+        extension_mobility: people may log in to it.
+        web_access: whether it may serve its own web pages; its configuration does not say when None.
     """
 
     mac: MacAddress
@@ -145,11 +174,38 @@ class Device(Model):
     lines: Annotated[tuple[Line, ...], Field(max_length=MAX_LINES)] = ()
     security: Literal["non-secure", "authenticated", "encrypted"] = "non-secure"
     encrypted_config: bool = False
+    extension_mobility: bool = False
+    web_access: bool | None = None
 
     @property
     def name(self) -> str:
         """``SEP<MAC>``."""
         return f"SEP{self.mac}"
+
+
+class User(Model):
+    """A person.
+
+    Attributes:
+        id: what is typed to log in; case does not count.
+        name: for directories.
+        pin: for Extension Mobility; without one nobody logs in.
+        password: for pushing content to phones, and for contact search.
+        devices: phones that the user controls.
+        lines: of the device profile that a log-in brings to a phone.
+    """
+
+    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$")]
+    name: Text = ""
+    pin: Annotated[Secret, AfterValidator(_pin)] | None = None
+    password: Annotated[Secret, AfterValidator(_password)] | None = None
+    devices: tuple[MacAddress, ...] = ()
+    lines: Annotated[tuple[Line, ...], Field(max_length=MAX_LINES)] = ()
+
+    @property
+    def shown_name(self) -> str:
+        """The name, or the id for want of one."""
+        return self.name or self.id
 
 
 class PhoneService(Model):
@@ -191,6 +247,7 @@ class ClusterDefinition(Model):
     nodes: Annotated[tuple[NodeDefinition, ...], Field(min_length=1)]
     callmanager_groups: tuple[CallManagerGroup, ...] = ()
     devices: tuple[Device, ...] = ()
+    users: tuple[User, ...] = ()
     phone_services: tuple[PhoneService, ...] = ()
     auto_registration: AutoRegistration | None = None
     tftp_directory: Annotated[str, Field(min_length=1), AfterValidator(_printable)] | None = None
@@ -227,6 +284,11 @@ class ClusterDefinition(Model):
     def devices_by_name(self) -> Mapping[str, Device]:
         """``SEP<MAC>`` -> device."""
         return {device.name: device for device in self.devices}
+
+    @cached_property
+    def users_by_id(self) -> Mapping[str, User]:
+        """Id in lower case -> user."""
+        return {user.id.lower(): user for user in self.users}
 
     @property
     def publisher(self) -> NodeDefinition:

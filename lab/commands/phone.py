@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lab.commands import phone_services
 from lab.console import err, out, print_json, say
 from lab.options import (
     DEFAULT_STATE,
@@ -234,3 +235,6 @@ def _phone_of(folder: Path, trace: Trace) -> Phone:
 
     flash = DirectoryFlash.open(folder)
     return Phone(flash.owner.mac, model(flash.owner.model), [TftpServer("127.0.0.1")], flash, trace=trace)
+
+
+phone_services.add_to(app, _phone_of)

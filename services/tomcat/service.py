@@ -14,6 +14,7 @@ from services.http import HttpLimits, HttpListener
 from services.identities import https_context
 from services.tomcat.certmgr.application import CertificateManager
 from services.tomcat.pages import PhonePages
+from services.tomcat.people import People
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,7 +64,7 @@ class CiscoTomcat(CompositeService):
         self._store = store
         self._limits = limits
         self._trace = trace.bind(service=self.name)
-        self._pages = PhonePages(node, lambda: store.snapshot, endpoints, self._trace)
+        self._pages = PhonePages(node, store, endpoints, People(lambda: store.snapshot), self._trace)
         gatekeeper = Gatekeeper(administrator, LoginLimits())
         self._certificates = CertificateManager(node, store, gatekeeper, trace=self._trace)
 

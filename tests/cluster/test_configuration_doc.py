@@ -20,6 +20,7 @@ from cluster.definition import (
     NodeDefinition,
     PhoneService,
     Subject,
+    User,
 )
 from cluster.parameters import CATALOGUE, URL_ELEMENTS
 from cluster.releases import RELEASES
@@ -36,6 +37,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "`callmanager_groups`:": CallManagerGroup,
     "`devices`:": Device,
     "`lines`:": Line,
+    "`users`:": User,
     "`phone_services`:": PhoneService,
     "`auto_registration`:": AutoRegistration,
 }
