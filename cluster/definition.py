@@ -209,10 +209,14 @@ class User(Model):
 
 
 class PhoneService(Model):
-    """An entry of the phone's service menu."""
+    """An entry of the phone's service menu.
+
+    Attributes:
+        url: with ``/`` at its beginning a page of the publisher's own Tomcat.
+    """
 
     name: Text
-    url: Annotated[str, Field(max_length=255, pattern=r"^(https?://|Application:)[!-~]+$")]
+    url: Annotated[str, Field(max_length=255, pattern=r"^(https?://|Application:|/)[!-~]+$")]
 
 
 class AutoRegistration(Model):

@@ -76,10 +76,7 @@ def phone_config(snapshot: ClusterSnapshot, device: Device, endpoints: Endpoints
                 )
                 for index, line in enumerate(device.lines, start=1)
             ),
-            phone_services=tuple(
-                PhoneService(service.name, service.url, _DIRECTORIES if service.url in _DIRECTORY_URLS else _SERVICES)
-                for service in definition.phone_services
-            ),
+            phone_services=_phone_services(snapshot, endpoints),
             web_access=device.web_access,
         )
     )
@@ -181,6 +178,21 @@ def _tvs_servers(snapshot: ClusterSnapshot, group: CallManagerGroup, endpoints: 
         TvsServer(node.address, port)
         for node in map(snapshot.definition.node, group.members)
         if node is not None and "tvs" in node.services and (port := endpoints.of(node.name).tvs)
+    )
+
+
+def _phone_services(snapshot: ClusterSnapshot, endpoints: Endpoints) -> tuple[PhoneService, ...]:
+    """Pages of the publisher's own over HTTPS; without those while its port is not known."""
+    node = snapshot.definition.publisher
+    port = endpoints.of(node.name).secure_web
+    return tuple(
+        PhoneService(
+            service.name,
+            f"https://{node.address}:{port}{service.url}" if service.url.startswith("/") else service.url,
+            _DIRECTORIES if service.url in _DIRECTORY_URLS else _SERVICES,
+        )
+        for service in snapshot.definition.phone_services
+        if port or not service.url.startswith("/")
     )
 
 

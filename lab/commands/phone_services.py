@@ -54,7 +54,9 @@ def add_to(app: typer.Typer, phone_of: Callable[[Path, Trace], Phone]) -> None:
     ) -> None:
         """Press the services key of a phone that has booted, and select entries by number.
 
-        Each HTTPS server is checked by ITL or TVS before anything is sent. Exit 0 shown, 1 refused, 4 no server answered.
+        Each HTTPS server is checked by ITL or TVS before anything is sent.
+
+        Exit 0 shown, 1 refused, 4 no server answered.
         """
         with open_trace(trace) as events:
             report = asyncio.run(_walk(phone_of(flash, events).browser, select or []))
@@ -91,9 +93,11 @@ def add_to(app: typer.Typer, phone_of: Callable[[Path, Trace], Phone]) -> None:
         *,
         as_json: JsonOption = False,
     ) -> None:
-        """Log a user in to a phone that has booted (Extension Mobility): it gets the user's lines with its next restart.
+        """Log a user in to a phone that has booted (Extension Mobility).
 
-        A phone that runs is restarted by its server. Exit 0 logged in, 1 refused, 4 no server answered.
+        It has the user's lines after its next boot; a phone that runs is restarted by its server.
+
+        Exit 0 logged in, 1 refused, 4 no server answered.
         """
         from phone_sim.mobility import log_in
 

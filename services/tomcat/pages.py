@@ -93,9 +93,8 @@ class PhonePages:
 
     async def _services(self, request: web.Request) -> web.Response:
         base = self._base(request)
-        corporate = f"{base}/ccmcip/xmldirectoryinput.jsp"
         items = tuple(
-            MenuItem(service.name, corporate if service.url == _CORPORATE else service.url)
+            MenuItem(service.name, _absolute(service.url, base))
             for service in self._view.definition.phone_services[:MAX_MENU_ITEMS]
         )
         return _xml(Menu("Services", "Select a service", items))
@@ -138,6 +137,12 @@ class PhonePages:
     @staticmethod
     async def _help(_request: web.Request) -> web.Response:
         return _xml(TextPage("Information", "", "No help for this key."))
+
+
+def _absolute(url: str, base: str) -> str:
+    if url == _CORPORATE:
+        return f"{base}/ccmcip/xmldirectoryinput.jsp"
+    return f"{base}{url}" if url.startswith("/") else url
 
 
 def _people_and_phones(snapshot: ClusterSnapshot) -> list[DirectoryEntry]:
