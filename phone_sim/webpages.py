@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from phone_sim.messages import StatusMessage
     from phone_sim.report import Settings
 
 XML, HTML = "text/xml", "text/html"
@@ -153,13 +154,17 @@ def _clean(text: str) -> str:
 
 
 def _messages(facts: WebFacts) -> list[tuple[str, str]]:
-    return [(item.time, item.text) for item in facts.settings.status_messages]
+    return [(_time(item), item.text) for item in facts.settings.status_messages]
+
+
+def _time(item: StatusMessage) -> str:
+    return f"{item.time[:19].replace('T', ' ')} UTC"
 
 
 def _log(facts: WebFacts) -> list[tuple[str, str]]:
     """Messages with what the screen does not tell."""
     return [
-        (item.time, f"{item.text} ({item.reason}: {item.detail})" if item.reason else item.text)
+        (_time(item), f"{item.text} ({item.reason}: {item.detail})" if item.reason else item.text)
         for item in facts.settings.status_messages
     ]
 
@@ -204,7 +209,7 @@ _STYLE = (
     "nav a[aria-current]{border-color:#0b4f79;font-weight:600;background:#e3ebf1}"
     "main{flex:1;min-width:20em}table{border-collapse:collapse;background:#fff;width:100%;box-shadow:0 1px 2px #0002}"
     "th,td{text-align:left;vertical-align:top;padding:.4em .9em;border-bottom:1px solid #e6eaee;overflow-wrap:anywhere}"
-    "th{width:16em;font-weight:500;color:#51606e}"
+    "th{width:30%;font-weight:500;color:#51606e}"
 )
 
 _SERVICEABILITY = "/CGI/Java/Serviceability"

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cluster.management.certificates import regenerate
 from cluster.parameters import PHONE_RESET, RESET_MANUALLY, ROLLBACK
+from cluster.purposes import Purpose
 from phone_sim.flash import Item
 from phone_sim.reasons import Reason
 from phone_sim.report import Outcome
@@ -184,6 +186,43 @@ async def test_phones_are_reset_when_the_itl_changes(lab: Lab) -> None:
         await phone.registered(2)
         assert phone.orders()[:2] == ["check-version", "reset"]
         assert next(decision.reason for decision in phone.boots[-1].decisions) is Reason.SIGNED_BY_ITL
+        await listed(lab, {RECEPTION_DEVICE: "Match"})
+
+
+@pytest.mark.parametrize("release", ["8.6", "10.5", "12.5", "14"])
+@pytest.mark.parametrize("purpose", [Purpose.TVS, Purpose.CALLMANAGER, Purpose.CAPF])
+async def test_phones_restart_themselves_when_a_certificate_of_the_itl_is_made_anew(
+    make_lab: LabMaker, release: str, purpose: Purpose
+) -> None:
+    """R-CRT-6: they ask for CTL and ITL again, and have the present ITL when they are registered again."""
+    lab = await make_lab(release)
+    async with LivePhone(lab) as phone:
+        await phone.registered()
+        await phone.settled()
+        await regenerate(lab.store, "alpha-pub", purpose, OPERATOR)
+        await phone.registered(2)
+        await phone.settled()
+        assert phone.orders() == ["check-version", "reset", "check-version"]
+        asked = list(dict.fromkeys(fetch.file for fetch in phone.boots[1].fetches))
+        assert asked[:2] == [f"CTL{RECEPTION_DEVICE}.tlv", f"ITL{RECEPTION_DEVICE}.tlv"]
+        decision = phone.boots[1].decision("ITL")
+        assert decision is not None
+        assert (decision.accepted, decision.reason is Reason.UNCHANGED) == (True, False)
+        await listed(lab, {RECEPTION_DEVICE: "Match"})
+
+
+@pytest.mark.parametrize("release", ["8.6", "14"])
+async def test_by_hand_means_by_hand_in_every_release(make_lab: LabMaker, release: str) -> None:
+    lab = await make_lab(release)
+    await lab.store.set_parameter(PHONE_RESET, RESET_MANUALLY, OPERATOR)
+    async with LivePhone(lab) as phone:
+        await phone.registered()
+        await phone.settled()
+        await regenerate(lab.store, "alpha-pub", Purpose.TVS, OPERATOR)
+        await listed(lab, {RECEPTION_DEVICE: "MisMatch"})
+        assert phone.orders() == ["check-version"]
+        await order(lab, "reset")
+        await phone.registered(2)
         await listed(lab, {RECEPTION_DEVICE: "Match"})
 
 
