@@ -25,6 +25,7 @@ class Ports:
     capf: int = 3804
     ssh: int = 22
     secure_admin: int = 443
+    secure_search: int = 9443
 
     @classmethod
     def moved(cls, offset: int) -> Ports:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from lab.story.text import Language
     from phone_sim.browsing import PageReport
+    from phone_sim.contacts import ContactReport
     from phone_sim.mobility import MobilityReport
     from wire.ipphone import Page
 
@@ -73,3 +74,17 @@ def print_mobility(console: Console, report: MobilityReport, language: Language)
         return
     said = _DONE if report.done else _NOT_DONE
     console.print(said.of(language, said=report.said), style="green" if report.done else "red")
+
+
+def print_contacts(console: Console, report: ContactReport, language: Language) -> None:
+    """People that a contact search found."""
+    if report.found is None:
+        said = _FAILED if report.login_wanted else _HOST_NOT_FOUND
+        console.print(said.of(language, why=report.failure), style="red")
+        return
+    table = Table.grid(padding=(0, 2))
+    for contact in report.found:
+        table.add_row(contact.user_name, f"{contact.first_name} {contact.last_name}".strip(), contact.phone_number)
+    if not report.found:
+        table.add_row(_EMPTY.of(language))
+    console.print(table)

@@ -18,6 +18,7 @@ from phone_sim.browsing import Browser
 from phone_sim.capf_side import CapfOutcome
 from phone_sim.clients.capf import CapfResult
 from phone_sim.clients.errors import FetchError
+from phone_sim.contacts import search_contacts
 from phone_sim.credentials import Credential
 from phone_sim.enrolling import Enroller
 from phone_sim.judging import ServerJudge
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from base.identity import Identity
+    from phone_sim.contacts import ContactReport
     from phone_sim.flash import Flash
     from phone_sim.models import Model
     from phone_sim.registration import RegistrationStatus
@@ -199,6 +201,17 @@ class Phone:
         menu = report.page if isinstance(report.page, Menu) else None
         failure = report.failure or ("" if menu is not None else "this is no menu")
         return DirectoryReport(target, menu, report.decision, failure, report.reachable, report.duration_ms)
+
+    async def search_contacts(self, name: str, login: tuple[str, str] | None = None) -> ContactReport:
+        """People by the contact search of the configuration; see `phone_sim.contacts`.
+
+        Raises:
+            OperatorError: the configuration has no URL for it.
+            FlashError: flash cannot be written.
+        """
+        config = self._memory.config
+        urls = config.urls if isinstance(config, PhoneConfig) else {}
+        return await search_contacts(self.browser, urls.get("secureUDSUsersAccessURL", ""), name, login)
 
     async def authorizes(self, user: str, password: str) -> bool:
         """Whether a user may push content to the phone: it asks the configuration's authentication URL.

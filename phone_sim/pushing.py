@@ -6,13 +6,12 @@ its configuration. Then each item is carried out: an address is opened, its serv
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import parse_qs
 
+from wire.basicauth import decode_basic
 from wire.errors import UcmsimError, WireError
 from wire.ipphone import Execute, PhoneError, Response, ResponseItem, decode, encode
 
@@ -125,15 +124,11 @@ class PushDesk:
 
 
 def _credentials(header: str) -> tuple[str, str] | None:
-    kind, _, encoded = header.partition(" ")
-    if kind.lower() != "basic":
-        return None
     try:
-        text = base64.b64decode(encoded.strip(), validate=True).decode("utf-8")
-    except (binascii.Error, ValueError):
+        user, password = decode_basic(header)
+    except WireError:
         return None
-    user, colon, password = text.partition(":")
-    return (user, password) if colon and user else None
+    return (user, password) if user else None
 
 
 def _read(body: bytes) -> Execute | None:

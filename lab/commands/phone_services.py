@@ -1,4 +1,4 @@
-"""``ucmsim phone services``, ``login``, ``logout``: what the services key of a phone opens."""
+"""``ucmsim phone services``, ``search``, ``contacts``, ``login``, ``logout``: what a phone opens on servers."""
 
 from __future__ import annotations
 
@@ -82,6 +82,37 @@ def add_to(app: typer.Typer, phone_of: Callable[[Path, Trace], Phone]) -> None:
         _show_page(report, language, as_json=as_json)
         raise typer.Exit(report.exit_code)
 
+    @app.command("contacts")
+    def contacts(
+        flash: FolderOption,
+        name: Annotated[str, typer.Option("--name", help="Part of a name or user ID.")] = "",
+        user: Annotated[str | None, typer.Option("--user", help="User ID, for a search that wants a log-in.")] = None,
+        password_file: Annotated[
+            Path | None,
+            typer.Option("--password-file", help="File whose first line is the password; else it is asked for."),
+        ] = None,
+        trace: TraceOption = None,
+        language: LanguageOption = "en",
+        *,
+        as_json: JsonOption = False,
+    ) -> None:
+        """Search people by the configuration's contact search (UDS); everybody when nothing is given.
+
+        The password is given only to a server that is trusted and asks for it.
+
+        Exit 0 answered, 1 refused, 4 no server answered.
+        """
+        from lab.pages import print_contacts
+
+        login = (user, _secret(None, password_file, "Password")) if user is not None else None
+        with open_trace(trace) as events:
+            report = asyncio.run(phone_of(flash, events).search_contacts(name, login))
+        if as_json:
+            print_json(report.as_json())
+        else:
+            print_contacts(out, report, language)
+        raise typer.Exit(report.exit_code)
+
     @app.command("login")
     def login(
         flash: FolderOption,
@@ -141,7 +172,7 @@ async def _walk(browser: Browser, selected: list[str]) -> PageReport:
     return report
 
 
-def _secret(pin: str | None, pin_file: Path | None) -> str:
+def _secret(pin: str | None, pin_file: Path | None, what: str = "PIN") -> str:
     if pin is not None and pin_file is not None:
         raise typer.BadParameter("--pin and --pin-file exclude each other")
     if pin is not None:
@@ -149,7 +180,7 @@ def _secret(pin: str | None, pin_file: Path | None) -> str:
     if pin_file is not None:
         lines = read_file(pin_file, _MAX_PIN_FILE).decode("utf-8", "replace").splitlines()
         return lines[0].strip() if lines else ""
-    return str(typer.prompt("PIN", hide_input=True, err=True))
+    return str(typer.prompt(what, hide_input=True, err=True))
 
 
 def _show_page(report: PageReport, language: Language, *, as_json: bool) -> None:

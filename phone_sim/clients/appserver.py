@@ -5,13 +5,13 @@ Over HTTPS the server is judged before anything is sent: see `phone_sim.clients.
 
 from __future__ import annotations
 
-import base64
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from phone_sim.clients.http import HttpLimits, fetch
+from wire.basicauth import encode_basic
 from wire.errors import OperatorError
 from wire.ipphone import decode
 
@@ -73,6 +73,7 @@ async def ask(
     Raises:
         OperatorError: the URL is not one.
         FetchError: as `phone_sim.clients.http.fetch`.
+        WireError: the login cannot be sent.
     """
     try:
         parts = urlsplit(url)
@@ -89,7 +90,7 @@ async def ask(
         trace=trace,
         tls=tls if parts.scheme == "https" else None,
         limits=HttpLimits(limits.connect_s, limits.transfer_s, min(limits.max_size, _MAX_SIZE)),
-        authorization=_basic(*login) if login is not None else "",
+        authorization=encode_basic(*login) if login is not None else "",
         wanted=wanted,
     )
 
@@ -97,7 +98,3 @@ async def ask(
 def without_query(url: str) -> str:
     """What may be shown and traced of a URL: what people filled in stands behind the ``?``."""
     return url.partition("?")[0]
-
-
-def _basic(user: str, password: str) -> str:
-    return f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode('ascii')}"
