@@ -68,11 +68,12 @@ class PageView:
             case "Key:NavBack" | "Init:Services" | "Init:Directories":
                 self.close()
                 return True
-        for prefix in (_KEYPAD, _SOFT):
-            number = key.removeprefix(prefix)
-            if number != key and len(number) == 1 and number in "0123456789":
-                return await self.type(number)
-        return False
+        page = self._report.page if self._report is not None else None
+        number = key[-1:]
+        pressed = (isinstance(page, Menu | TextPage) and key == f"{_KEYPAD}{number}") or (
+            isinstance(page, TextPage) and key == f"{_SOFT}{number}"
+        )
+        return pressed and number.isdecimal() and await self.type(number)
 
     async def type(self, text: str) -> bool:
         """A line that a person typed; False when no page is open that takes it. Raises as `services`."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cluster.definition import Line
 from cluster.management.certificates import regenerate
 from cluster.parameters import PHONE_RESET, RESET_MANUALLY, ROLLBACK
 from cluster.purposes import Purpose
@@ -157,6 +158,23 @@ async def test_a_change_that_a_phone_missed_is_found_by_the_check_after_it_regis
         await eventually(lambda: len(phone.boots) == 2)
         await phone.registered(3)
         assert b"Front desk" in stored_config(phone)
+
+
+async def test_a_phone_that_every_server_refuses_reads_its_configuration_again(lab: Lab) -> None:
+    """Its number is another one by now, and nobody could tell it so."""
+    async with LivePhone(lab) as phone:
+        await phone.registered()
+        await phone.settled()
+        definition = lab.store.snapshot.definition
+        device = definition.devices[0].model_copy(update={"lines": (Line(number="2009"),)})
+        await lab.store.install(definition.model_copy(update={"devices": (device, *definition.devices[1:])}))
+        for node in lab.laboratory.nodes.values():
+            await node.supervisor.restart(CALLMANAGER)
+        await phone.said("Registration Rejected")
+        await phone.registered(2)
+        (row,) = await listed(lab, {RECEPTION_DEVICE: "Match"})
+        assert (row.lines, len(phone.boots)) == (("2009",), 2)
+        assert phone.orders() == ["check-version", "check-version"]
 
 
 async def test_a_phone_that_never_gets_the_version_stops_restarting_for_it(lab: Lab) -> None:
