@@ -291,3 +291,25 @@ def test_every_way_of_writing_a_mac_is_the_same_mac(text: str) -> None:
 def test_tftp_either_uses_one_port_or_a_range() -> None:
     both = "lab: {single_port: true, tftp_ports: [7000, 7010]}\n" + GOOD
     assert problems(both) == ["lab.yaml:1: lab: single_port and tftp_ports exclude each other: give one of them"]
+
+
+USERS = """
+    users:
+      - {id: Alice.K, name: Alice, pin: 0123, password: correct horse}
+"""
+
+
+def test_a_user_is_read_with_zeros_and_can_be_overridden_by_id() -> None:
+    users = parse_config(GOOD + USERS, "lab.yaml", {}).clusters[0].users
+    assert users[0].pin is not None
+    assert users[0].pin.get_secret_value() == "0123"
+    environment = {"UCMSIM_CLUSTERS__ALPHA__USERS__ALICE_K__PIN": "77"}
+    changed = parse_config(GOOD + USERS, "lab.yaml", environment).clusters[0].users
+    assert changed[0].pin is not None
+    assert changed[0].pin.get_secret_value() == "77"
+
+
+def test_no_mistake_shows_a_pin() -> None:
+    (line,) = problems(GOOD + USERS.replace("0123", "01x23"))
+    assert line.endswith("clusters.0.users.0.pin: a PIN has 1 to 32 digits")
+    assert "horse" not in str(problems(GOOD + USERS.replace("pin:", "pn:")))
