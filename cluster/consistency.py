@@ -69,6 +69,8 @@ def contradictions(cluster: Mapping[str, object]) -> Iterator[Contradiction]:
     known = {str(group.get("name")) for _, group in groups} or {DEFAULT_GROUP}
     yield from _devices(list(_mappings(cluster.get("devices"))), known)
     yield from _trunks(list(_mappings(cluster.get("sip_trunks"))), known)
+    users = list(_mappings(cluster.get("users")))
+    yield from _repeated("user", [(("users", index, "id"), user.get("id")) for index, user in users])
     yield from _parameters(cluster.get("parameters"))
 
 

@@ -1,4 +1,4 @@
-"""A cluster as its administrator describes it: nodes, groups, devices, parameters. Validated, immutable, no secrets."""
+"""A cluster as its administrator describes it: nodes, groups, devices, users, parameters. Validated and immutable."""
 
 from __future__ import annotations
 
@@ -9,7 +9,17 @@ import uuid
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from cluster.consistency import DEFAULT_GROUP, GROUP_SIZE, contradictions, normalise_mac, trunk_port
@@ -23,6 +33,7 @@ if TYPE_CHECKING:
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 _DOMAIN = re.compile(rf"(?=.{{1,189}}$){_HOST.pattern}(?:\.{_HOST.pattern})*")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_PIN = re.compile(r"[0-9]{1,32}")
 _NAMESPACE = uuid.UUID("6f0d7c1e-6f2a-5a0e-9c1b-0c7a4a1b2c3d")
 
 MAX_LINES = 255
@@ -81,12 +92,28 @@ def _service(text: str) -> str:
     return text
 
 
+def _pin(secret: SecretStr) -> SecretStr:
+    if not _PIN.fullmatch(secret.get_secret_value()):
+        raise ValueError("a PIN has 1 to 32 digits")
+    return secret
+
+
+def _password(secret: SecretStr) -> SecretStr:
+    if not 1 <= len(secret.get_secret_value()) <= 128:
+        raise ValueError("a password has 1 to 128 characters")
+    return secret
+
+
 HostName = Annotated[str, AfterValidator(_host)]
 Address = Annotated[str, AfterValidator(_address)]
 MacAddress = Annotated[str, BeforeValidator(lambda value: normalise_mac(str(value)))]
 Text = Annotated[str, Field(max_length=128), AfterValidator(_printable)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
 ShortText = Annotated[str, Field(max_length=64), AfterValidator(_printable)]
+
+
+Secret = Annotated[SecretStr, PlainSerializer(SecretStr.get_secret_value, return_type=str, when_used="json")]
+"""Hidden in texts, written into the state, which its owner alone can read."""
 
 
 class Model(BaseModel):
@@ -139,6 +166,8 @@ class Device(Model):
     Attributes:
         security: of its phone security profile.
         encrypted_config: its profile has "TFTP Encrypted Config".
+        extension_mobility: people may log in to it.
+        web_access: whether it may serve its own web pages; its configuration does not say when None.
     """
 
     mac: MacAddress
@@ -149,6 +178,8 @@ class Device(Model):
     lines: Annotated[tuple[Line, ...], Field(max_length=MAX_LINES)] = ()
     security: Literal["non-secure", "authenticated", "encrypted"] = "non-secure"
     encrypted_config: bool = False
+    extension_mobility: bool = False
+    web_access: bool | None = None
 
     @property
     def name(self) -> str:
@@ -193,11 +224,40 @@ class SipTrunk(Model):
         return self.incoming_port or trunk_port(self.security)
 
 
+class User(Model):
+    """A person.
+
+    Attributes:
+        id: what is typed to log in; case does not count.
+        name: for directories.
+        pin: for Extension Mobility; without one nobody logs in.
+        password: for pushing content to phones, and for contact search.
+        devices: phones that the user controls.
+        lines: of the device profile that a log-in brings to a phone.
+    """
+
+    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$")]
+    name: Text = ""
+    pin: Annotated[Secret, AfterValidator(_pin)] | None = None
+    password: Annotated[Secret, AfterValidator(_password)] | None = None
+    devices: tuple[MacAddress, ...] = ()
+    lines: Annotated[tuple[Line, ...], Field(max_length=MAX_LINES)] = ()
+
+    @property
+    def shown_name(self) -> str:
+        """The name, or the id for want of one."""
+        return self.name or self.id
+
+
 class PhoneService(Model):
-    """An entry of the phone's service menu."""
+    """An entry of the phone's service menu.
+
+    Attributes:
+        url: with ``/`` at its beginning a page of the publisher's own Tomcat.
+    """
 
     name: Text
-    url: Annotated[str, Field(max_length=255, pattern=r"^(https?://|Application:)[!-~]+$")]
+    url: Annotated[str, Field(max_length=255, pattern=r"^(https?://|Application:|/)[!-~]+$")]
 
 
 class AutoRegistration(Model):
@@ -233,6 +293,7 @@ class ClusterDefinition(Model):
     callmanager_groups: tuple[CallManagerGroup, ...] = ()
     devices: tuple[Device, ...] = ()
     sip_trunks: Annotated[tuple[SipTrunk, ...], Field(max_length=MAX_TRUNKS)] = ()
+    users: tuple[User, ...] = ()
     phone_services: tuple[PhoneService, ...] = ()
     auto_registration: AutoRegistration | None = None
     tftp_directory: Annotated[str, Field(min_length=1), AfterValidator(_printable)] | None = None
@@ -269,6 +330,11 @@ class ClusterDefinition(Model):
     def devices_by_name(self) -> Mapping[str, Device]:
         """``SEP<MAC>`` -> device."""
         return {device.name: device for device in self.devices}
+
+    @cached_property
+    def users_by_id(self) -> Mapping[str, User]:
+        """Id in lower case -> user."""
+        return {user.id.lower(): user for user in self.users}
 
     @property
     def publisher(self) -> NodeDefinition:

@@ -27,6 +27,7 @@ class Ports:
     secure_admin: int = 443
     cti: int = 2748
     secure_cti: int = 2749
+    secure_search: int = 9443
 
     @classmethod
     def moved(cls, offset: int) -> Ports:

@@ -21,6 +21,7 @@ from cluster.snapshot import (
     AutoDevice,
     ClusterSnapshot,
     ItlReset,
+    MobilityLogin,
     OwnCertificate,
     PendingRequest,
     PhoneOrder,
@@ -118,6 +119,7 @@ async def _load(connection: AsyncConnection, before: ClusterSnapshot | None, new
         phone_orders=await _load_phone_orders(connection),
         phone_security=await _load_phone_security(connection, before),
         auto_devices=await _load_auto_devices(connection, before),
+        logins=await _load_logins(connection, before),
     )
 
 
@@ -233,6 +235,15 @@ async def _load_auto_devices(connection: AsyncConnection, before: ClusterSnapsho
     rows = (await connection.execute(select(table).where(table.c.revision > since))).all()
     known = before.auto_devices if before is not None else {}
     fresh = {row.device: AutoDevice(row.device, row.model, row.number, row.device_pool) for row in rows}
+    return {**known, **fresh} if fresh else known
+
+
+async def _load_logins(connection: AsyncConnection, before: ClusterSnapshot | None) -> Mapping[str, MobilityLogin]:
+    """With what changed since `before`; the very same mapping when nothing did."""
+    table, since = schema.mobility_login, before.revision if before is not None else 0
+    rows = (await connection.execute(select(table).where(table.c.revision > since))).all()
+    known = before.logins if before is not None else {}
+    fresh = {row.device: MobilityLogin(row.user, datetime.fromisoformat(row.changed_at), row.revision) for row in rows}
     return {**known, **fresh} if fresh else known
 
 

@@ -1,6 +1,6 @@
 """Environment variables that override single keys of a configuration: ``UCMSIM_CLUSTERS__ALPHA__RELEASE=14``.
 
-List items go by their name, MAC address or position. Letters count without case, and whatever cannot stand in a
+List items go by their name, MAC address, id or position. Letters count without case, and whatever cannot stand in a
 variable's name is written ``_``. Where a list or further keys are expected, a value that begins with ``[`` or ``{`` is
 read as YAML; a text, a password above all, is taken as it is.
 """
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _PREFIX = "UCMSIM_"
 _SEPARATOR = "__"
+_NAMING = ("name", "mac", "id")
+"""Keys by which an item of a list goes."""
 
 
 class _NoPlace(Exception):  # noqa: N818 - never leaves this module
@@ -106,7 +108,7 @@ def _key(here: object, part: str, location: Location) -> str | int:
     if part.isdecimal() and int(part) < len(here):
         return int(part)
     for index, item in enumerate(here):
-        if isinstance(item, dict) and part in {_fold(str(item.get("name", ""))), _fold(str(item.get("mac", "")))}:
+        if isinstance(item, dict) and part in {_fold(str(item.get(key, ""))) for key in _NAMING}:
             return index
     raise _NoPlace(f"no item {part!r} in {path}")
 

@@ -30,6 +30,10 @@ TLS_CIPHERS = "TLS Ciphers"
 PHONE_RESET = "Phone Interaction on Certificate Update"
 RESET_AUTOMATICALLY = "Automatically Reset Phones"
 RESET_MANUALLY = "Manually Reset Phones"
+MULTIPLE_LOGIN = "Multiple Login Behavior"
+LOGINS_NOT_ALLOWED = "Multiple Logins Not Allowed"
+LOGINS_ALLOWED = "Multiple Logins Allowed"
+AUTO_LOGOUT = "Auto Logout"
 
 _URL = re.compile(r"(?=.{1,255}$)(https?://|Application:)[!-~]+")
 _DIGESTS = {"SHA-1": DigestAlgorithm.SHA1, "SHA-512": DigestAlgorithm.SHA512}
@@ -100,11 +104,16 @@ def _url_text(text: str) -> str:
     return text
 
 
-def _reset_text(text: str) -> str:
-    found = next((known for known in (RESET_AUTOMATICALLY, RESET_MANUALLY) if known.lower() == text.lower()), None)
-    if found is None:
-        raise ValueError(text)
-    return found
+def _one_of(*choices: str) -> Callable[[str], str]:
+    """One of some texts, in any case."""
+    known = {choice.lower(): choice for choice in choices}
+
+    def read(text: str) -> str:
+        if text.lower() not in known:
+            raise ValueError(text)
+        return known[text.lower()]
+
+    return read
 
 
 def _file_digest_default(release: Release) -> str:
@@ -180,8 +189,15 @@ CATALOGUE: dict[str, Parameter] = {
             PHONE_RESET,
             f"{RESET_AUTOMATICALLY} or {RESET_MANUALLY}",
             _fixed(RESET_AUTOMATICALLY),
-            _reset_text,
+            _one_of(RESET_AUTOMATICALLY, RESET_MANUALLY),
             "whether registered phones are reset when the ITL changes",
+        ),
+        Parameter(
+            MULTIPLE_LOGIN,
+            f"{LOGINS_NOT_ALLOWED}, {LOGINS_ALLOWED} or {AUTO_LOGOUT}",
+            _fixed(LOGINS_NOT_ALLOWED),
+            _one_of(LOGINS_NOT_ALLOWED, LOGINS_ALLOWED, AUTO_LOGOUT),
+            "what becomes of a user of Extension Mobility who is logged in to another phone",
         ),
         *(
             Parameter(label, "URL, or empty for the node's own", _fixed(""), _url_text, f"<{element}> of phones")

@@ -11,6 +11,7 @@ from wire.phoneconfig import (
     DefaultConfig,
     Line,
     PhoneConfig,
+    PhoneService,
     TvsServer,
     encode_default_config,
     encode_phone_config,
@@ -30,6 +31,9 @@ SECURITY_MODES = {"non-secure": 1, "authenticated": 2, "encrypted": 3}
 """Security of a device's profile -> ``deviceSecurityMode``."""
 _TLS, _NON_SECURE = 3, 4
 """``transportLayerProtocol``."""
+_SERVICES, _DIRECTORIES = 0, 1
+"""Menus of ``phoneService``."""
+_DIRECTORY_URLS = ("Application:Cisco/CorporateDirectory", "Application:Cisco/PersonalDirectory")
 
 
 def phone_config(snapshot: ClusterSnapshot, device: Device, endpoints: Endpoints, load: str) -> bytes:
@@ -72,7 +76,8 @@ def phone_config(snapshot: ClusterSnapshot, device: Device, endpoints: Endpoints
                 )
                 for index, line in enumerate(device.lines, start=1)
             ),
-            phone_services=tuple((service.name, service.url) for service in definition.phone_services),
+            phone_services=_phone_services(snapshot, endpoints),
+            web_access=device.web_access,
         )
     )
 
@@ -141,8 +146,10 @@ def version_stamp(snapshot: ClusterSnapshot, device: Device) -> str:
 
 
 def changed_at(snapshot: ClusterSnapshot, device: Device) -> datetime:
-    """When a device's configuration may last have changed: with the cluster's, or with its own certificates."""
-    return max(snapshot.configured_at, snapshot.security_of(device.name).changed_at)
+    """When a device's configuration may last have changed: with the cluster's, its own certificates, or a log-in."""
+    login = snapshot.logins.get(device.name)
+    changes = [login.changed_at] if login is not None else []
+    return max(snapshot.configured_at, snapshot.security_of(device.name).changed_at, *changes)
 
 
 def _capf(snapshot: ClusterSnapshot, device: Device, endpoints: Endpoints) -> tuple[int, tuple[tuple[str, int], ...]]:
@@ -171,6 +178,21 @@ def _tvs_servers(snapshot: ClusterSnapshot, group: CallManagerGroup, endpoints: 
         TvsServer(node.address, port)
         for node in map(snapshot.definition.node, group.members)
         if node is not None and "tvs" in node.services and (port := endpoints.of(node.name).tvs)
+    )
+
+
+def _phone_services(snapshot: ClusterSnapshot, endpoints: Endpoints) -> tuple[PhoneService, ...]:
+    """Pages of the publisher's own over HTTPS; without those while its port is not known."""
+    node = snapshot.definition.publisher
+    port = endpoints.of(node.name).secure_web
+    return tuple(
+        PhoneService(
+            service.name,
+            f"https://{node.address}:{port}{service.url}" if service.url.startswith("/") else service.url,
+            _DIRECTORIES if service.url in _DIRECTORY_URLS else _SERVICES,
+        )
+        for service in snapshot.definition.phone_services
+        if port or not service.url.startswith("/")
     )
 
 

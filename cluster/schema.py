@@ -195,6 +195,16 @@ auto_device = Table(
 )
 """Devices that were made when a phone registered itself. One that the definition has, too, is the definition's."""
 
+mobility_login = Table(
+    "mobility_login",
+    metadata,
+    Column("device", String(32), primary_key=True),
+    Column("user", String(64), nullable=False),
+    Column("changed_at", String(32), nullable=False),
+    Column("revision", Integer, ForeignKey("revision.number"), nullable=False, index=True),
+)
+"""Who is logged in to a phone by Extension Mobility; empty after a log-out. A row never goes away."""
+
 registration = Table(
     "registration",
     metadata,

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     import immutables
 
-    from cluster.definition import ClusterDefinition
+    from cluster.definition import ClusterDefinition, User
     from wire.certificates import PrivateKey
     from wire.names import DistinguishedName
 
@@ -228,6 +228,21 @@ class AutoDevice:
     device_pool: str
 
 
+@dataclass(frozen=True, slots=True)
+class MobilityLogin:
+    """Who is logged in to a phone by Extension Mobility.
+
+    Attributes:
+        user: id in lower case; empty for nobody.
+        changed_at: when that last changed.
+        revision: in which.
+    """
+
+    user: str
+    changed_at: datetime
+    revision: int
+
+
 def lookup_key(issuer: DistinguishedName, serial: int) -> str:
     """Index key of a certificate: serial in hex, then the issuer's parts in an order that all writers agree on.
 
@@ -269,7 +284,8 @@ class ClusterSnapshot:
         services: (node name, UCM's name) -> what operators want of it, where that differs from the default.
         phone_orders: the latest orders to phones, oldest first.
         phone_security: device -> its CAPF settings and certificates; see `security_of`.
-        auto_devices: device -> what was made when it registered itself; see `devices`.
+        auto_devices: device -> what was made when it registered itself; see `configured_devices`.
+        logins: device -> the last log-in or log-out by Extension Mobility there; see `user_on`.
     """
 
     revision: int
@@ -289,6 +305,7 @@ class ClusterSnapshot:
     phone_orders: tuple[PhoneOrder, ...] = ()
     phone_security: Mapping[str, PhoneSecurity] = field(default_factory=dict)
     auto_devices: Mapping[str, AutoDevice] = field(default_factory=dict)
+    logins: Mapping[str, MobilityLogin] = field(default_factory=dict)
 
     @property
     def release(self) -> Release:
@@ -347,9 +364,25 @@ class ClusterSnapshot:
         """CAPF settings and certificates of a phone; nothing to do and none known for one that nobody spoke of."""
         return self.phone_security.get(device, UNKNOWN_PHONE)
 
+    def user_on(self, device: str) -> User | None:
+        """Who is logged in to a phone by Extension Mobility; nobody once the definition has no such user or profile."""
+        login = self.logins.get(device)
+        user = self.definition.users_by_id.get(login.user) if login is not None else None
+        return user if user is not None and user.lines else None
+
     @cached_property
     def devices(self) -> Mapping[str, Device]:
-        """``SEP<MAC>`` -> device: those of the definition, and those that registered themselves."""
+        """``SEP<MAC>`` -> device as it is now: with the lines of the user who is logged in to it, else its own."""
+        configured = self.configured_devices
+        users = {name: user for name in self.logins if name in configured and (user := self.user_on(name)) is not None}
+        if not users:
+            return configured
+        changed = {name: configured[name].model_copy(update={"lines": user.lines}) for name, user in users.items()}
+        return {**configured, **changed}
+
+    @cached_property
+    def configured_devices(self) -> Mapping[str, Device]:
+        """``SEP<MAC>`` -> device with its own lines: those of the definition, and those that registered themselves."""
         definition = self.definition
         if not self.auto_devices:
             return definition.devices_by_name

@@ -117,6 +117,11 @@ def print_boot(console: Console, report: BootReport, language: Language) -> None
     )
 
 
+def outcome_text(outcome: str, language: Language) -> str:
+    """How a boot ended, in words."""
+    return _OUTCOME[outcome].of(language)
+
+
 def _print_capf(console: Console, capf: CapfResult, language: Language) -> None:
     outcome = _CAPF_OUTCOME[capf.outcome.value].of(language)
     server = f" {capf.server}" if capf.server else ""

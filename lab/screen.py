@@ -1,7 +1,8 @@
 """The screen of a phone that stays up: one line for each thing that changes, a few keys to press.
 
-Keys are lines on standard input: ``d`` directory, ``s`` settings, ``e`` erase trust lists (``ec`` the CTL alone, ``ei``
-the ITL), ``el`` erase the LSC, ``factory`` factory reset, ``r`` reset, ``q`` unplug.
+Keys are lines on standard input: ``d`` directories, ``v`` services, a number selects, ``.`` closes a page, ``s``
+settings, ``m`` status messages, ``e`` erase trust lists (``ec`` the CTL alone, ``ei`` the ITL), ``el`` erase the LSC,
+``factory`` factory reset, ``r`` reset, ``q`` unplug. While a form is open, lines are what is filled in.
 """
 
 from __future__ import annotations
@@ -15,10 +16,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from base.clock import SystemClock
+from lab.pageview import PageView
 from lab.phoneweb import PhoneWeb
-from lab.reports import decision_table, print_directory, print_settings
-from lab.story.text import Text
+from lab.reports import decision_table, outcome_text, print_settings
+from lab.screentexts import BOOTED, KEYS, NO_NUMBER, WEB, message_text, registration_text
 from phone_sim.life import LifeEvents, PhoneLife
+from phone_sim.pushing import PushDesk
 from phone_sim.trust import ListKind
 from phone_sim.webpages import WebFacts
 from wire.errors import UcmsimError
@@ -34,16 +38,8 @@ if TYPE_CHECKING:
     from phone_sim.registration import RegistrationStatus
     from phone_sim.report import BootReport
 
-_KEYS = Text(
-    "Keys (then Enter): d directory, s settings, e erase trust lists (ec CTL, ei ITL), el erase LSC, "
-    "factory for a factory reset, r reset, q unplug",
-    "キー(続けて Enter): d ディレクトリ、s 設定、e 信頼リスト消去 (ec CTL、ei ITL)、el LSC 消去、"
-    "factory 工場出荷時に戻す、r リセット、q 電源断",
-)
 _ERASED = {"e": (), "ec": (ListKind.CTL,), "ei": (ListKind.ITL,)}
-_LONGEST_KEY = 64
-_WEB = Text("Web page: {url}", "Web ページ: {url}")
-_BOOTED = Text("boot {number}: {outcome}", "起動 {number} 回目: {outcome}")
+_LONGEST_KEY = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +70,22 @@ async def show_life(phone: Phone, console: Console, language: Language, page: We
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, unplugged.set)
     console.print(f"{phone.name} ({phone.model.name})", style="bold")
-    console.print(_KEYS.of(language), style="dim")
+    console.print(KEYS.of(language), style="dim")
     keys = asyncio.create_task(screen.read_keys(unplugged))
     try:
         async with contextlib.AsyncExitStack() as stack:
             if page is not None:
-                web = PhoneWeb(page.where, lambda: screen.facts(page.tftp_servers), page.trace)
+                trace = page.trace.bind(where=phone.name)
+                desk = PushDesk(phone.authorizes, screen.view, clock=SystemClock(), trace=trace)
+                web = PhoneWeb(
+                    page.where,
+                    lambda: screen.facts(page.tftp_servers),
+                    trace,
+                    desk=desk,
+                    allowed=lambda: phone.web_access,
+                )
                 await stack.enter_async_context(web)
-                console.print(_WEB.of(language, url=web.url), markup=False)
+                console.print(WEB.of(language, url=web.url), markup=False)
             await screen.live(unplugged)
     finally:
         keys.cancel()
@@ -94,6 +98,7 @@ class _Screen:
         self._phone, self._console, self._language = phone, console, language
         self._life = PhoneLife(phone, LifeEvents(self._booted, self._registration))
         self._restart = asyncio.Event()
+        self.view = PageView(phone, console, language)
 
     def facts(self, tftp_servers: tuple[str, ...]) -> WebFacts:
         """What the phone's web pages say now."""
@@ -143,7 +148,7 @@ class _Screen:
             *lines, rest = bytes(typed + data).split(b"\n")
             typed[:] = rest[:_LONGEST_KEY]
             for line in lines:
-                keys.put_nowait(line.decode("utf-8", "replace").strip().lower())
+                keys.put_nowait(line.decode("utf-8", "replace").strip())
 
         try:
             descriptor = sys.stdin.fileno()
@@ -159,20 +164,18 @@ class _Screen:
 
     async def _press(self, key: str, unplugged: asyncio.Event) -> None:
         try:
-            match key:
-                case "d":
-                    print_directory(self._console, await self._phone.open_directory(), self._language)
-                case "s":
-                    print_settings(self._console, self._phone.settings, self._language)
+            if await self.view.type(key) or await self._look(key.lower()):
+                return
+            match key.lower():
                 case "e" | "ec" | "ei" | "el" | "factory":
-                    self._erase(key)
+                    self._erase(key.lower())
                     self._restart.set()
                 case "r":
                     self._restart.set()
                 case "q":
                     unplugged.set()
                 case _:
-                    self._console.print(_KEYS.of(self._language), style="dim")
+                    self._console.print(KEYS.of(self._language), style="dim")
         except UcmsimError as error:
             self._line(str(error))
 
@@ -184,16 +187,39 @@ class _Screen:
                 self._phone.reset_to_factory()
             case _:
                 self._phone.erase_trust_lists(*_ERASED[key])
-        self._line(self._phone.settings.status_messages[-1].text)
+        self._line(message_text(self._phone.settings.status_messages[-1].text, self._language))
+
+    async def _look(self, key: str) -> bool:
+        """Keys that show something; False for others."""
+        match key:
+            case "d":
+                await self.view.directories()
+            case "v":
+                await self.view.services()
+            case "s":
+                print_settings(self._console, self._phone.settings, self._language)
+            case "m":
+                for message in self._phone.settings.status_messages:
+                    said = message_text(message.text, self._language)
+                    self._console.print(f"{message.time[:19].replace('T', ' ')}  {said}", markup=False)
+            case _:
+                return False
+        return True
 
     def _booted(self, report: BootReport) -> None:
-        self._line(_BOOTED.of(self._language, number=self._life.boots, outcome=report.outcome.value))
+        outcome = outcome_text(report.outcome.value, self._language)
+        self._line(BOOTED.of(self._language, number=self._life.boots, outcome=outcome))
         self._console.print(decision_table(report.decisions, self._language))
         for message in report.status_messages:
-            self._line(message.text)
+            self._line(message_text(message.text, self._language))
 
     def _registration(self, status: RegistrationStatus) -> None:
-        self._line(f"{status.text} ({status.server})" if status.server else status.text)
+        """The status line: time, number, state, server."""
+        registration = self._life.registration
+        number = registration.number if registration is not None else ""
+        said = registration_text(status.text, self._language)
+        server = f" ({status.server})" if status.server else ""
+        self._line(f"{number or NO_NUMBER.of(self._language)}  {said}{server}")
 
     def _line(self, text: str) -> None:
         self._console.print(f"{datetime.now(UTC):%H:%M:%S}  {text}", markup=False)

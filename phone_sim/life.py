@@ -1,6 +1,7 @@
 """A phone that stays up: it boots, registers, obeys, and boots again, until somebody unplugs it.
 
-A phone without a usable configuration tries again every `RETRY_S` (an observed phone did about every 45 s).
+A phone without a usable configuration tries again every `RETRY_S` (an observed phone did about every 45 s). So does one
+that every server refuses (ours), since its configuration may be an old one.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from phone_sim.report import BootReport
 
 RETRY_S = 45.0
+_REJECTED = "Registration Rejected"
+"""How a status begins when a server refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,7 @@ class PhoneLife:
     Args:
         phone: which.
         events: told of what happens.
-        retry_s: after a boot without a usable configuration.
+        retry_s: after a boot without a usable configuration, and after refusals.
         restarts: for one version of the configuration that never comes, before the phone goes without it (ours).
     """
 
@@ -44,6 +47,8 @@ class PhoneLife:
         self._events = events or LifeEvents()
         self._retry_s, self._restarts = retry_s, restarts
         self._wanted, self._attempts = "", 0
+        self._given_up = asyncio.Event()
+        self._patience: asyncio.TimerHandle | None = None
         self.boots = 0
         self.registration: Registration | None = None
 
@@ -58,14 +63,42 @@ class PhoneLife:
             report = await self._phone.boot()
             self.boots += 1
             self._events.booted(report)
-            self.registration = self._phone.registration(report, last, self._events.registration)
+            self.registration = self._phone.registration(report, last, self._on_status)
             if self.registration is None:
                 await asyncio.sleep(self._retry_s)
                 continue
             self.registration.given_up_version = self._wanted if self._attempts >= self._restarts else ""
-            await self.registration.run()
-            self._count(self.registration.wanted_version)
-            last = "reset-restart"
+            last = await self._stay_registered(self.registration)
+
+    async def _stay_registered(self, registration: Registration) -> str:
+        """Until the server orders an end, or the phone gives up; returns why it restarts."""
+        running = asyncio.create_task(registration.run())
+        giving_up = asyncio.create_task(self._given_up.wait())
+        try:
+            await asyncio.wait({running, giving_up}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._forget_refusals()
+            running.cancel()
+            giving_up.cancel()
+            await asyncio.gather(running, giving_up, return_exceptions=True)
+        if running.cancelled():
+            return "Device-Initiated-Reset"
+        running.result()
+        self._count(registration.wanted_version)
+        return "reset-restart"
+
+    def _on_status(self, status: RegistrationStatus) -> None:
+        if status.text.startswith(_REJECTED) and self._patience is None:
+            self._patience = asyncio.get_running_loop().call_later(self._retry_s, self._given_up.set)
+        elif status.server:
+            self._forget_refusals()
+        self._events.registration(status)
+
+    def _forget_refusals(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+        self._patience = None
+        self._given_up.clear()
 
     def _count(self, wanted: str) -> None:
         """Restarts one after the other for the same version."""

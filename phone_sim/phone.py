@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import re
+from http import HTTPStatus
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 from base.clock import Clock, SystemClock
 from base.trace import Trace
 from phone_sim.booting import BootRun
+from phone_sim.browsing import Browser
 from phone_sim.capf_side import CapfOutcome
-from phone_sim.clients.appserver import open_menu
 from phone_sim.clients.capf import CapfResult
-from phone_sim.clients.errors import FetchError, ServerUnreachable
+from phone_sim.clients.errors import FetchError
+from phone_sim.contacts import search_contacts
 from phone_sim.credentials import Credential
 from phone_sim.enrolling import Enroller
 from phone_sim.judging import ServerJudge
@@ -27,13 +30,15 @@ from phone_sim.registration import Registration
 from phone_sim.report import DecisionReport, DirectoryReport, Settings, directory_url
 from phone_sim.trust import ListKind, ServerPurpose
 from phone_sim.tvs_desk import TvsDesk
-from wire.errors import OperatorError, WireError
+from wire.errors import OperatorError
+from wire.ipphone import Menu
 from wire.phoneconfig import PhoneConfig
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from base.identity import Identity
+    from phone_sim.contacts import ContactReport
     from phone_sim.flash import Flash
     from phone_sim.models import Model
     from phone_sim.registration import RegistrationStatus
@@ -67,6 +72,9 @@ class Phone:
         trace: takes every step; ``where`` becomes ``SEP<MAC>``.
         timeouts: bounds of its clients.
         auth_string: the authentication string for CAPF, if a person has typed one.
+
+    Attributes:
+        browser: opens services and directories.
 
     Raises:
         OperatorError: the MAC is none, or there is no TFTP server.
@@ -116,6 +124,9 @@ class Phone:
             trace=self._trace,
             times=self._timeouts.capf,
             auth_string=auth_string,
+        )
+        self.browser = Browser(
+            self.name, self._memory, self._judge, clock=self._clock, trace=self._trace, timeouts=self._timeouts
         )
         self._boots = 0
         self._one_at_a_time = asyncio.Lock()
@@ -186,30 +197,46 @@ class Phone:
         target = url or directory_url(self._memory.config)
         if not target:
             raise OperatorError(f"{self.name} has no directory URL; boot it first or give one")
-        trace = self._trace.bind(service="Directory")
-        begun = self._clock.monotonic()
-        decisions: list[DecisionReport] = []
-        tls = self._judge.tls(ServerPurpose.APPLICATION, target, decisions.append)
-        menu, failure, reachable = None, "", True
+        report = await self.browser.open(target)
+        menu = report.page if isinstance(report.page, Menu) else None
+        failure = report.failure or ("" if menu is not None else "this is no menu")
+        return DirectoryReport(target, menu, report.decision, failure, report.reachable, report.duration_ms)
+
+    async def search_contacts(self, name: str, login: tuple[str, str] | None = None) -> ContactReport:
+        """People by the contact search of the configuration; see `phone_sim.contacts`.
+
+        Raises:
+            OperatorError: the configuration has no URL for it.
+            FlashError: flash cannot be written.
+        """
+        config = self._memory.config
+        urls = config.urls if isinstance(config, PhoneConfig) else {}
+        return await search_contacts(self.browser, urls.get("secureUDSUsersAccessURL", ""), name, login)
+
+    async def authorizes(self, user: str, password: str) -> bool:
+        """Whether a user may push content to the phone: it asks the configuration's authentication URL.
+
+        Raises:
+            FlashError: flash cannot be written.
+        """
+        config = self._memory.config
+        urls = config.urls if isinstance(config, PhoneConfig) else {}
+        url = urls.get("secureAuthenticationURL", "") or urls.get("authenticationURL", "")
+        if not url:
+            return False
+        query = urlencode({"UserID": user, "Password": password, "devicename": self.name})
         try:
-            menu = await open_menu(target, tls, trace=trace, limits=self._timeouts.http)
-        except ServerUnreachable as error:
-            failure, reachable = str(error), False
-        except (FetchError, WireError) as error:
-            failure = str(error)
-        decision = decisions[-1] if decisions else None
-        if decision is not None and not decision.accepted:
-            code, detail = decision.reason.value, decision.reason.text()
-            self._memory.say(Status.HOST_NOT_FOUND, reason=code, detail=detail)
-            self._memory.save_log()
-        duration_ms = round((self._clock.monotonic() - begun) * 1000, 3)
-        trace.emit(
-            "directory_opened" if menu else "directory_failed",
-            url=target,
-            detail=failure,
-            duration_ms=duration_ms,
-        )
-        return DirectoryReport(target, menu, decision, failure, reachable, duration_ms)
+            answer = await self.browser.ask(f"{url}{'&' if '?' in url else '?'}{query}")
+        except (FetchError, OperatorError) as error:
+            self._trace.emit("authentication_failed", reason=str(error))
+            return False
+        return answer.status == HTTPStatus.OK and answer.body.strip() == b"AUTHORIZED"
+
+    @property
+    def web_access(self) -> bool:
+        """Whether the configuration lets it serve its own web pages; one that does not say so does."""
+        config = self._memory.config
+        return not isinstance(config, PhoneConfig) or config.web_access is not False
 
     async def update_lsc(self, auth_string: str | None = None) -> CapfResult:
         """The "Update" key of the LSC menu: a CAPF session as the configuration in use asks for it.

@@ -14,7 +14,6 @@ from wire.trustlist import Function
 if TYPE_CHECKING:
     from base.trace import Json
     from phone_sim.boot import Attempt, Transport
-    from phone_sim.clients.appserver import Menu
     from phone_sim.clients.capf import CapfResult
     from phone_sim.memory import Config, PhoneMemory
     from phone_sim.menus import Entry
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from phone_sim.models import Model
     from phone_sim.reasons import Reason
     from wire.certificates import Certificate
+    from wire.ipphone import Menu
     from wire.trustlist import TrustList
 
 

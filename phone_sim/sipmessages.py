@@ -118,7 +118,7 @@ def register(
     return Request(headers, register_body(), "REGISTER", f"sip:{caller.server}")
 
 
-_ALARM_OF = {"cm-closed-tcp": 14, "reset-restart": 23, "initialized": 25}
+_ALARM_OF = {"cm-closed-tcp": 14, "reset-restart": 23, "initialized": 25, "Device-Initiated-Reset": 25}
 """Why the phone restarted -> number of the alarm, as captured."""
 
 

@@ -175,6 +175,7 @@ _PORT_OF_PROTOCOL = {
     "HTTP (phone services)": "web",
     "HTTPS (phone services)": "secure_web",
     "HTTPS (administration)": "secure_admin",
+    "HTTPS (contact search)": "secure_search",
     "SIP": "sip",
     "SIP over TLS": "secured_sip",
     "CAPF": "capf",

@@ -33,6 +33,7 @@ __all__ = [
     "DefaultConfig",
     "Line",
     "PhoneConfig",
+    "PhoneService",
     "TvsServer",
     "decode_default_config",
     "decode_phone_config",
@@ -60,7 +61,8 @@ URL_ELEMENTS = (
 
 _LINE_FEATURE = "9"
 _MAX_BUTTON = 255
-_DIRECTORIES = ("Application:Cisco/CorporateDirectory", "Application:Cisco/PersonalDirectory")
+_MAX_SERVICE_KIND = 2
+_WEB_ACCESS = {True: "0", False: "1"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,19 @@ class Line:
     display_name: str = ""
     label: str = ""
     contact: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneService:
+    """An entry of the phone's own menus.
+
+    Attributes:
+        kind: 0 services, 1 directories, 2 messages.
+    """
+
+    name: str
+    url: str
+    kind: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +124,9 @@ class PhoneConfig:
         dial_template: file name.
         user_locale: name.
         network_locale: name.
-        phone_services: (name, URL).
+        provisioning: which menus count: 0 `phone_services` alone, 1 those at `urls` alone, 2 both.
+        phone_services: in the order of the menus.
+        web_access: whether the phone may serve its own web pages; None when the configuration does not say.
     """
 
     full_config: bool = True
@@ -133,7 +150,9 @@ class PhoneConfig:
     dial_template: str = ""
     user_locale: str = ""
     network_locale: str = ""
-    phone_services: tuple[tuple[str, str], ...] = ()
+    provisioning: int = 2
+    phone_services: tuple[PhoneService, ...] = ()
+    web_access: bool | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "urls", {name: url for name, url in self.urls.items() if url})
@@ -190,6 +209,9 @@ def _write_full(xml: XmlWriter, config: PhoneConfig) -> None:
         write_tvs(xml, config.tvs_servers)
         _write_sip(xml, config)
         xml.token("loadInformation", config.load_information)
+        if config.web_access is not None:
+            with xml.inside("vendorConfig"):
+                xml.fixed(webAccess=_WEB_ACCESS[config.web_access])
         xml.token("versionStamp", config.version_stamp)
         _write_locales(xml, config)
         xml.number("deviceSecurityMode", config.device_security_mode, 1, 3)
@@ -198,7 +220,7 @@ def _write_full(xml: XmlWriter, config: PhoneConfig) -> None:
         xml.number("transportLayerProtocol", config.transport_layer_protocol, 1, 4)
         _write_capf(xml, config)
         xml.fixed(TLSResumptionTimer="3600")
-        _write_services(xml, config.phone_services)
+        _write_services(xml, config)
 
 
 def _write_sip(xml: XmlWriter, config: PhoneConfig) -> None:
@@ -274,14 +296,15 @@ def _write_capf(xml: XmlWriter, config: PhoneConfig) -> None:
 _CAPF_PORT = 3804
 
 
-def _write_services(xml: XmlWriter, services: tuple[tuple[str, str], ...]) -> None:
+def _write_services(xml: XmlWriter, config: PhoneConfig) -> None:
     with xml.inside("phoneServices", useHTTPS="true"):
-        xml.fixed(provisioning="2")
-        for name, url in services:
-            kind = "1" if url in _DIRECTORIES else "0"
-            with xml.inside("phoneService", type=kind, category="0"):
-                xml.words("name", name)
-                xml.token("url", url)
+        xml.number("provisioning", config.provisioning, 0, 2)
+        for service in config.phone_services:
+            if not 0 <= service.kind <= _MAX_SERVICE_KIND:
+                raise WireError(f"phone service type {service.kind} is not from 0 to {_MAX_SERVICE_KIND}")
+            with xml.inside("phoneService", type=str(service.kind), category="0"):
+                xml.words("name", service.name)
+                xml.token("url", service.url)
                 xml.fixed(vendor="", version="")
 
 
@@ -320,7 +343,9 @@ def decode_phone_config(data: bytes) -> PhoneConfig:
         dial_template=device.token("sipProfile", "dialTemplate"),
         user_locale=device.token("userLocale", "name"),
         network_locale=device.token("networkLocale"),
+        provisioning=device.number("phoneServices", "provisioning", default=2, low=0, high=2),
         phone_services=_read_services(device),
+        web_access=_read_web_access(device),
     )
 
 
@@ -352,7 +377,18 @@ def _read_button(line: Node, place: int) -> int:
     return read_number("line button", text, 1, _MAX_BUTTON) if text else place
 
 
-def _read_services(device: Node) -> tuple[tuple[str, str], ...]:
+def _read_services(device: Node) -> tuple[PhoneService, ...]:
     return tuple(
-        (service.words("name"), service.token("url")) for service in device.all("phoneServices", "phoneService")
+        PhoneService(service.words("name"), service.token("url"), _read_kind(service))
+        for service in device.all("phoneServices", "phoneService")
     )
+
+
+def _read_kind(service: Node) -> int:
+    text = service.attributes.get("type", "").strip()
+    return read_number("phone service type", text, 0, _MAX_SERVICE_KIND) if text else 0
+
+
+def _read_web_access(device: Node) -> bool | None:
+    text = device.token("vendorConfig", "webAccess")
+    return next((allowed for allowed, number in _WEB_ACCESS.items() if number == text), None)

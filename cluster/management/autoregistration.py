@@ -60,7 +60,8 @@ def _settings(snapshot: ClusterSnapshot) -> AutoRegistration:
 
 
 def _free_number(snapshot: ClusterSnapshot, settings: AutoRegistration) -> str:
-    taken = {line.number for device in snapshot.devices.values() for line in device.lines}
+    taken = {line.number for device in snapshot.configured_devices.values() for line in device.lines}
+    taken |= {line.number for user in snapshot.definition.users for line in user.lines}
     digits = len(settings.first)
     for number in range(int(settings.first), int(settings.last) + 1):
         text = f"{number:0{digits}d}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lab.commands import phone_services
 from lab.console import err, out, print_json, say
 from lab.options import (
     DEFAULT_STATE,
@@ -277,3 +278,6 @@ def _phone_of(folder: Path, trace: Trace, clock: str | None = None) -> Phone:
     time, flash = phone_clock(clock), DirectoryFlash.open(folder)
     nobody = [TftpServer("127.0.0.1")]
     return Phone(flash.owner.mac, model(flash.owner.model), nobody, flash, clock=time, trace=trace)
+
+
+phone_services.add_to(app, _phone_of)

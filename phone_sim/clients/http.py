@@ -19,7 +19,7 @@ from phone_sim.clients.stream import Tls, connect, judge_server
 if TYPE_CHECKING:
     from base.trace import Trace
 
-__all__ = ["HttpLimits", "Tls", "get"]
+__all__ = ["HttpAnswer", "HttpLimits", "Tls", "fetch", "get"]
 
 _MAX_HEAD_SIZE = 16 * 1024
 _END_OF_HEAD = b"\r\n\r\n"
@@ -40,6 +40,19 @@ class HttpLimits:
     max_size: int = 1024 * 1024
 
 
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """What a server sent.
+
+    Attributes:
+        refresh: value of its ``Refresh``, empty when it had none.
+    """
+
+    status: int
+    body: bytes
+    refresh: str = ""
+
+
 async def get(
     host: str, port: int, path: str, *, trace: Trace, tls: Tls | None = None, limits: HttpLimits | None = None
 ) -> bytes:
@@ -57,12 +70,41 @@ async def get(
         The body.
 
     Raises:
+        FetchError: as `fetch`.
+    """
+    return (await fetch(host, port, path, trace=trace, tls=tls, limits=limits)).body
+
+
+async def fetch(
+    host: str,
+    port: int,
+    path: str,
+    *,
+    trace: Trace,
+    tls: Tls | None = None,
+    limits: HttpLimits | None = None,
+    authorization: str = "",
+    wanted: frozenset[int] = frozenset({http.client.OK}),
+) -> HttpAnswer:
+    """`get` with more of the answer, and for answers of other kinds.
+
+    Args:
+        host: as for `get`, as are those that are not named here.
+        port: TCP port.
+        path: never in messages beyond its ``?``, where secrets may stand.
+        trace: gets ``tls_established``.
+        tls: speak HTTPS.
+        limits: bounds.
+        authorization: value of that header; none when empty.
+        wanted: statuses that are no failure.
+
+    Raises:
         FileNotFoundOnServer: status 404.
         ServerUnreachable: nobody listens, no route, or no answer in time.
         ServerRefused: the server's certificate is not trusted. Nothing was sent.
         TransferFailed: TLS failed, another status, a malformed, broken or oversized answer.
     """
-    limits = limits or HttpLimits()
+    limits, shown = limits or HttpLimits(), path.partition("?")[0]
     where = f"{'https' if tls else 'http'}://{host}:{port}"
     reader, writer = await connect(host, port, where, tls, connect_s=limits.connect_s, limit=_MAX_HEAD_SIZE)
     answered = False
@@ -70,31 +112,34 @@ async def get(
         if tls is not None:
             await judge_server(writer, where, tls, trace)
         async with asyncio.timeout(limits.transfer_s):
-            writer.write(_request(host, port, path))
+            writer.write(_request(host, port, path, authorization))
             await writer.drain()
             head = await _read_head(reader, where)
             parsed = _parse(head, where)
             answered = True
             if parsed.status == http.client.NOT_FOUND:
-                raise FileNotFoundOnServer(f"{where} has no {path}")
-            if parsed.status != http.client.OK:
-                raise TransferFailed(f"{where} answered {parsed.status} for {path}")
+                raise FileNotFoundOnServer(f"{where} has no {shown}")
+            if parsed.status not in wanted:
+                raise TransferFailed(f"{where} answered {parsed.status} for {shown}")
             if parsed.length is not None:
-                return await _read_announced(reader, parsed.length, where, limits.max_size)
-            return await _read_to_end(reader, head, where, limits.max_size)
+                body = await _read_announced(reader, parsed.length, where, limits.max_size)
+            else:
+                body = await _read_to_end(reader, head, where, limits.max_size)
+            return HttpAnswer(parsed.status, body, parsed.headers.get("Refresh", ""))
     except TimeoutError as error:
         kind = TransferFailed if answered else ServerUnreachable
-        raise kind(f"{where} did not send {path} in {limits.transfer_s:g} s") from error
+        raise kind(f"{where} did not send {shown} in {limits.transfer_s:g} s") from error
     except (OSError, asyncio.IncompleteReadError) as error:
-        raise TransferFailed(f"{where} broke off the transfer of {path}") from error
+        raise TransferFailed(f"{where} broke off the transfer of {shown}") from error
     finally:
         writer.transport.abort()  # the answer is here or nobody wants it: no waiting for a polite end
 
 
-def _request(host: str, port: int, path: str) -> bytes:
+def _request(host: str, port: int, path: str, authorization: str) -> bytes:
     target = quote("/" + path.removeprefix("/"), safe="/%?&=:;,+@!$'()*~#[]").partition("#")[0]
     name = f"[{host}]" if ":" in host else host
-    return f"GET {target} HTTP/1.1\r\nHost:{name}:{port}\r\nConnection: close\r\n\r\n".encode("ascii")
+    credentials = f"Authorization: {authorization}\r\n" if authorization else ""
+    return f"GET {target} HTTP/1.1\r\nHost:{name}:{port}\r\n{credentials}Connection: close\r\n\r\n".encode("ascii")
 
 
 async def _read_head(reader: asyncio.StreamReader, where: str) -> bytes:

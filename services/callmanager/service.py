@@ -179,6 +179,9 @@ class CiscoCallManager(CompositeService):
         for order in snapshot.phone_orders:
             if order.revision > before.revision:
                 self._order(order.action, partial(concerns, order.target), order.revision)
+        if snapshot.logins is not before.logins:
+            self._trace.emit("phones_restarted", reason="EMLoginLogout")
+            self._order("restart", lambda device: snapshot.logins.get(device.name) != before.logins.get(device.name))
         if _itl_contents(before) != _itl_contents(snapshot):
             if self._board is not None:
                 self._board.changed()

@@ -2,7 +2,7 @@
 
 Attempts from one address are judged one after the other, however many connections they come over. After a wrong one
 the next answer to that address, right or wrong, waits a little, longer each time. An unknown user gets the same answer
-after the same time as a wrong password.
+after the same time as a wrong password. `Turnstile` is the waiting alone, for whatever attempts are counted by.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cluster.config import Administrator
 
 
@@ -51,30 +53,27 @@ class _Source:
     last: float = 0.0
 
 
-class Gatekeeper:
-    """Judges log-ins to one node."""
+class Turnstile:
+    """Lets attempts from one source through one after the other, and slowly after wrong ones."""
 
-    def __init__(self, administrator: Administrator, limits: LoginLimits) -> None:
-        self._salt = secrets.token_bytes(16)
-        self._expected = self._mixed(administrator.name, administrator.password.get_secret_value())
+    def __init__(self, limits: LoginLimits) -> None:
         self._limits = limits
         self._sources: OrderedDict[str, _Source] = OrderedDict()
 
-    async def admits(self, source: str, user: str, password: str) -> bool:
-        """Whether the log-in is right; takes its time after wrong ones."""
+    async def passes(self, source: str, judge: Callable[[], bool]) -> bool:
+        """What `judge` says; takes its time after wrong attempts of the same source."""
         state = self._state(source)
         if state.waiting >= self._limits.waiting:
             return False
         state.waiting += 1
         try:
             async with state.lock:
-                return await self._judge(state, user, password)
+                return await self._judge(state, right=judge())
         finally:
             state.waiting -= 1
 
-    async def _judge(self, state: _Source, user: str, password: str) -> bool:
+    async def _judge(self, state: _Source, *, right: bool) -> bool:
         loop = asyncio.get_running_loop()
-        right = hmac.compare_digest(self._mixed(user, password), self._expected)
         if loop.time() - state.last > self._limits.forgiven_s:
             state.failures = 0
         delay = max(0.0, state.not_before - loop.time())
@@ -96,6 +95,21 @@ class Gatekeeper:
         while len(self._sources) > self._limits.remembered:
             self._sources.popitem(last=False)
         return state
+
+
+class Gatekeeper:
+    """Judges log-ins to one node."""
+
+    def __init__(self, administrator: Administrator, limits: LoginLimits) -> None:
+        self._salt = secrets.token_bytes(16)
+        self._expected = self._mixed(administrator.name, administrator.password.get_secret_value())
+        self._turnstile = Turnstile(limits)
+
+    async def admits(self, source: str, user: str, password: str) -> bool:
+        """Whether the log-in is right; takes its time after wrong ones."""
+        return await self._turnstile.passes(
+            source, lambda: hmac.compare_digest(self._mixed(user, password), self._expected)
+        )
 
     def _mixed(self, user: str, password: str) -> bytes:
         """Both in one digest, so that which of them is wrong makes no difference to anything."""

@@ -136,13 +136,14 @@ class PhoneFiles:
         A device with an EC LSC cannot decrypt; its encrypted configuration is given to its LSC over HTTPS (R-DL-2).
         """
         name = f"SEP{mac.upper()}"
-        device, security = snapshot.devices.get(name), snapshot.security_of(name)
+        device, security, login = snapshot.devices.get(name), snapshot.security_of(name), snapshot.logins.get(name)
+        revision = max(security.revision, login.revision if login is not None else 0)
         if device is None or transport != "https" or not device.encrypted_config or not security.shows_lsc_on_https:
-            return security.revision
+            return revision
         if shown is None or shown != security.lsc:
             self._trace.emit("lsc_not_shown", device=name, shown=str(shown.subject) if shown else "")
             raise Refusal(_ACCESS_VIOLATION, f"{name} has to show its LSC")
-        return -security.revision
+        return -revision
 
     def _make(self, name: str, snapshot: ClusterSnapshot, endpoints: Endpoints, *, whole: bool) -> bytes | None:
         """A generated file; None when the name is none of those. `whole`: no stub, the client may read it."""

@@ -12,8 +12,11 @@ from services.commandline.logins import Gatekeeper, LoginLimits
 from services.composite import CompositeService
 from services.http import HttpLimits, HttpListener
 from services.identities import https_context
+from services.tomcat import uds
 from services.tomcat.certmgr.application import CertificateManager
 from services.tomcat.pages import PhonePages
+from services.tomcat.people import People
+from services.tomcat.uds import ContactSearch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +33,8 @@ if TYPE_CHECKING:
 class CiscoTomcat(CompositeService):
     """The phone's menus and the certificate management API. Tomcat's certificates are bound at `start` (R-CRT-6).
 
-    Both are on HTTPS 8443 and 443; the API is not on plain HTTP, where passwords would be read.
+    Both are on HTTPS 8443 and 443; the API is not on plain HTTP, where passwords would be read. 9443 is contact search
+    with a log-in.
 
     Args:
         node: which node.
@@ -63,7 +67,9 @@ class CiscoTomcat(CompositeService):
         self._store = store
         self._limits = limits
         self._trace = trace.bind(service=self.name)
-        self._pages = PhonePages(node, lambda: store.snapshot, endpoints, self._trace)
+        people = People(lambda: store.snapshot)
+        self._pages = PhonePages(node, store, endpoints, people, self._trace)
+        self._search = ContactSearch(node, lambda: store.snapshot, endpoints, people, self._trace)
         gatekeeper = Gatekeeper(administrator, LoginLimits())
         self._certificates = CertificateManager(node, store, gatekeeper, trace=self._trace)
 
@@ -77,10 +83,13 @@ class CiscoTomcat(CompositeService):
                 ("HTTPS (phone services)", ports.secure_web, self._secure, context),
                 ("HTTP (phone services)", ports.web, self._pages, None),
                 ("HTTPS (administration)", ports.secure_admin, self._secure, context),
+                ("HTTPS (contact search)", ports.secure_search, self._search.authenticated, context),
             )
         ]
 
     async def _secure(self, request: web.Request) -> web.StreamResponse:
         if CertificateManager.serves(request.path):
             return await self._certificates(request)
+        if request.path == uds.PATH:
+            return await self._search.open(request)
         return await self._pages(request)

@@ -343,3 +343,25 @@ def test_a_mistake_in_a_sip_trunk_is_named_with_its_line(right: str, wrong: str,
     assert right in TRUNKS
     found = problems(TRUNKS.replace(right, wrong, 1))
     assert any(said in problem for problem in found), found
+
+
+USERS = """
+    users:
+      - {id: Alice.K, name: Alice, pin: 0123, password: correct horse}
+"""
+
+
+def test_a_user_is_read_with_zeros_and_can_be_overridden_by_id() -> None:
+    users = parse_config(GOOD + USERS, "lab.yaml", {}).clusters[0].users
+    assert users[0].pin is not None
+    assert users[0].pin.get_secret_value() == "0123"
+    environment = {"UCMSIM_CLUSTERS__ALPHA__USERS__ALICE_K__PIN": "77"}
+    changed = parse_config(GOOD + USERS, "lab.yaml", environment).clusters[0].users
+    assert changed[0].pin is not None
+    assert changed[0].pin.get_secret_value() == "77"
+
+
+def test_no_mistake_shows_a_pin() -> None:
+    (line,) = problems(GOOD + USERS.replace("0123", "01x23"))
+    assert line.endswith("clusters.0.users.0.pin: a PIN has 1 to 32 digits")
+    assert "horse" not in str(problems(GOOD + USERS.replace("pin:", "pn:")))

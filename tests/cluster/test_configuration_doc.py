@@ -21,6 +21,7 @@ from cluster.definition import (
     PhoneService,
     SipTrunk,
     Subject,
+    User,
 )
 from cluster.parameters import CATALOGUE, URL_ELEMENTS
 from cluster.releases import RELEASES
@@ -38,6 +39,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "`devices`:": Device,
     "`lines`:": Line,
     "`sip_trunks`:": SipTrunk,
+    "`users`:": User,
     "`phone_services`:": PhoneService,
     "`auto_registration`:": AutoRegistration,
 }

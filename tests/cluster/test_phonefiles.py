@@ -13,7 +13,7 @@ from cluster.models import PhoneModel
 from cluster.parameters import AUTO_REGISTRATION, TVS_TTL, URL_ELEMENTS, URL_PATHS
 from cluster.phonefiles import default_config, phone_config
 from tests.cluster.material import WHEN, changed, stranger
-from wire.phoneconfig import PhoneConfig, decode_default_config, decode_phone_config
+from wire.phoneconfig import PhoneConfig, PhoneService, decode_default_config, decode_phone_config
 
 if TYPE_CHECKING:
     from cluster.snapshot import ClusterSnapshot
@@ -77,7 +77,7 @@ async def test_lines_keep_their_order_and_any_text(store: ClusterStore) -> None:
 
 async def test_phone_services_and_firmware_are_passed_on(store: ClusterStore) -> None:
     config = told(store.snapshot)
-    assert config.phone_services == (("Corporate Directory", "Application:Cisco/CorporateDirectory"),)
+    assert config.phone_services == (PhoneService("Corporate Directory", "Application:Cisco/CorporateDirectory", 1),)
     assert config.load_information == "sip8865"
     assert told(store.snapshot, load="").load_information == ""
 

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cluster.definition import Line
+from cluster.management.certificates import regenerate
 from cluster.management.phones import is_outdated
 from cluster.parameters import PHONE_RESET, RESET_MANUALLY, ROLLBACK
+from cluster.purposes import Purpose
 from phone_sim.flash import Item
 from phone_sim.reasons import Reason
 from phone_sim.report import Outcome
@@ -159,6 +162,23 @@ async def test_a_change_that_a_phone_missed_is_found_by_the_check_after_it_regis
         assert b"Front desk" in stored_config(phone)
 
 
+async def test_a_phone_that_every_server_refuses_reads_its_configuration_again(lab: Lab) -> None:
+    """Its number is another one by now, and nobody could tell it so."""
+    async with LivePhone(lab) as phone:
+        await phone.registered()
+        await phone.settled()
+        definition = lab.store.snapshot.definition
+        device = definition.devices[0].model_copy(update={"lines": (Line(number="2009"),)})
+        await lab.store.install(definition.model_copy(update={"devices": (device, *definition.devices[1:])}))
+        for node in lab.laboratory.nodes.values():
+            await node.supervisor.restart(CALLMANAGER)
+        await phone.said("Registration Rejected")
+        await phone.registered(2)
+        (row,) = await listed(lab, {RECEPTION_DEVICE: "Match"})
+        assert (row.lines, len(phone.boots)) == (("2009",), 2)
+        assert phone.orders() == ["check-version", "check-version"]
+
+
 async def test_a_phone_that_never_gets_the_version_stops_restarting_for_it(lab: Lab) -> None:
     """Its TFTP server is gone; it goes on with the old configuration (R-PHN-3)."""
     async with LivePhone(lab) as phone:
@@ -186,6 +206,43 @@ async def test_phones_are_reset_when_the_itl_changes(lab: Lab) -> None:
         await phone.registered(2)
         assert phone.orders()[:2] == ["check-version", "reset"]
         assert next(decision.reason for decision in phone.boots[-1].decisions) is Reason.SIGNED_BY_ITL
+        await listed(lab, {RECEPTION_DEVICE: "Match"})
+
+
+@pytest.mark.parametrize("release", ["8.6", "10.5", "12.5", "14"])
+@pytest.mark.parametrize("purpose", [Purpose.TVS, Purpose.CALLMANAGER, Purpose.CAPF])
+async def test_phones_restart_themselves_when_a_certificate_of_the_itl_is_made_anew(
+    make_lab: LabMaker, release: str, purpose: Purpose
+) -> None:
+    """R-CRT-6: they ask for CTL and ITL again, and have the present ITL when they are registered again."""
+    lab = await make_lab(release)
+    async with LivePhone(lab) as phone:
+        await phone.registered()
+        await phone.settled()
+        await regenerate(lab.store, "alpha-pub", purpose, OPERATOR)
+        await phone.registered(2)
+        await phone.settled()
+        assert phone.orders() == ["check-version", "reset", "check-version"]
+        asked = list(dict.fromkeys(fetch.file for fetch in phone.boots[1].fetches))
+        assert asked[:2] == [f"CTL{RECEPTION_DEVICE}.tlv", f"ITL{RECEPTION_DEVICE}.tlv"]
+        decision = phone.boots[1].decision("ITL")
+        assert decision is not None
+        assert (decision.accepted, decision.reason is Reason.UNCHANGED) == (True, False)
+        await listed(lab, {RECEPTION_DEVICE: "Match"})
+
+
+@pytest.mark.parametrize("release", ["8.6", "14"])
+async def test_by_hand_means_by_hand_in_every_release(make_lab: LabMaker, release: str) -> None:
+    lab = await make_lab(release)
+    await lab.store.set_parameter(PHONE_RESET, RESET_MANUALLY, OPERATOR)
+    async with LivePhone(lab) as phone:
+        await phone.registered()
+        await phone.settled()
+        await regenerate(lab.store, "alpha-pub", Purpose.TVS, OPERATOR)
+        await listed(lab, {RECEPTION_DEVICE: "MisMatch"})
+        assert phone.orders() == ["check-version"]
+        await order(lab, "reset")
+        await phone.registered(2)
         await listed(lab, {RECEPTION_DEVICE: "Match"})
 
 

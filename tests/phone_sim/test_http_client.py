@@ -10,7 +10,7 @@ import pytest
 
 from base.tls import client_context, server_context
 from base.trace import MemorySink, Trace
-from phone_sim.clients.appserver import Menu, MenuItem, open_menu, parse_menu
+from phone_sim.clients.appserver import ask, open_object
 from phone_sim.clients.errors import (
     FetchError,
     FileNotFoundOnServer,
@@ -24,6 +24,7 @@ from phone_sim.trust import Accept, KeepOld, Verdict
 from tests.phone_sim.cast import PUB, ROGUE, TOMCAT, Party
 from wire.certificates import Certificate
 from wire.errors import OperatorError, WireError
+from wire.ipphone import Menu, MenuItem
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 QUICK = HttpLimits(connect_s=2, transfer_s=0.2, max_size=1000)
@@ -229,8 +230,9 @@ async def test_a_menu_is_fetched_over_https_and_read() -> None:
     served = Served(ok(MENU))
     async with listening(served, TOMCAT) as port:
         url = f"https://{HOST}:{port}/ccmcip/xmldirectory.jsp?name=SEP001122334455"
-        menu = await open_menu(url, tls(Accept(Reason.SERVER_VOUCHED_BY_TVS)), trace=Trace())
-    assert menu == Menu(
+        opened = await open_object(url, tls(Accept(Reason.SERVER_VOUCHED_BY_TVS)), trace=Trace())
+    assert opened.next_url == ""
+    assert opened.content == Menu(
         "Directories",
         "Choose",
         (MenuItem("Corporate", "https://pub:8443/ccmcip/x.jsp?a=1&b=2"), MenuItem("個人", "")),
@@ -241,28 +243,65 @@ async def test_a_menu_is_fetched_over_https_and_read() -> None:
 async def test_a_plain_http_menu_is_judged_by_nobody() -> None:
     seen = list[Certificate]()
     async with listening(Served(ok(MENU))) as port:
-        menu = await open_menu(f"http://{HOST}:{port}/x", tls(KeepOld(Reason.UNSIGNED), seen), trace=Trace())
-    assert menu.title == "Directories"
+        opened = await open_object(f"http://{HOST}:{port}/x", tls(KeepOld(Reason.UNSIGNED), seen), trace=Trace())
+    assert isinstance(opened.content, Menu)
     assert seen == []
 
 
 @pytest.mark.parametrize("url", ["ftp://h/x", "https:///x", "nonsense", "https://h:99999/x", "https://h:x/"])
 async def test_what_is_no_url_is_a_named_error(url: str) -> None:
     with pytest.raises(OperatorError):
-        await open_menu(url, tls(Accept(Reason.SERVER_IN_ITL)), trace=Trace())
+        await open_object(url, tls(Accept(Reason.SERVER_IN_ITL)), trace=Trace())
+
+
+@pytest.mark.parametrize("body", [b"", b"<html/>", b"<CiscoIPPhoneMenu>"])
+async def test_what_is_no_object_for_phones_is_a_wire_error(body: bytes) -> None:
+    async with listening(Served(ok(body))) as port:
+        with pytest.raises(WireError):
+            await open_object(f"http://{HOST}:{port}/x", tls(Accept(Reason.SERVER_IN_ITL)), trace=Trace())
+
+
+async def test_an_object_is_not_longer_than_a_phone_has_room_for() -> None:
+    async with listening(Served(ok(b"x" * 262_145))) as port:
+        with pytest.raises(TransferFailed, match="the limit is 262144"):
+            await open_object(f"http://{HOST}:{port}/x", tls(Accept(Reason.SERVER_IN_ITL)), trace=Trace())
 
 
 @pytest.mark.parametrize(
-    "data",
+    ("refresh", "next_url"),
     [
-        b"",
-        b"\xff\xfe\x00",
-        b"<html/>",
-        b"<CiscoIPPhoneMenu>",
-        b'<!DOCTYPE x [<!ENTITY a "b">]><CiscoIPPhoneMenu>&a;</CiscoIPPhoneMenu>',
-        b"<!DOCTYPE CiscoIPPhoneMenu><CiscoIPPhoneMenu/>",
+        ("0; url=http://pub/x?l=&n=2", "http://pub/x?l=&n=2"),
+        ("0;URL=http://pub/", "http://pub/"),
+        ("0", ""),
+        ("x; url=http://pub/", ""),
+        ("", ""),
     ],
 )
-def test_what_is_no_menu_is_a_wire_error(data: bytes) -> None:
-    with pytest.raises(WireError, match="phone menu"):
-        parse_menu(data)
+async def test_where_a_page_goes_on_is_in_its_refresh(refresh: str, next_url: str) -> None:
+    answer = ok(MENU).replace(b"\r\n", f"\r\nRefresh: {refresh}\r\n".encode(), 1)
+    async with listening(Served(answer)) as port:
+        opened = await open_object(f"http://{HOST}:{port}/x", tls(Accept(Reason.SERVER_IN_ITL)), trace=Trace())
+    assert opened.next_url == next_url
+
+
+async def test_a_login_goes_as_basic_credentials_and_its_refusal_is_an_answer() -> None:
+    served = Served(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\nno")
+    async with listening(served) as port:
+        url = f"http://{HOST}:{port}/x?name=a"
+        answer = await ask(
+            url,
+            tls(Accept(Reason.SERVER_IN_ITL)),
+            trace=Trace(),
+            login=("alice", "pass:wört"),
+            wanted=frozenset({401}),
+        )
+    assert (answer.status, answer.body) == (401, b"no")
+    assert b"\r\nAuthorization: Basic YWxpY2U6cGFzczp3w7ZydA==\r\n" in served.requests[0]
+
+
+@pytest.mark.parametrize("answer", [b"HTTP/1.1 404 No\r\n\r\n", b"HTTP/1.1 500 No\r\n\r\n", b"", b"nonsense"])
+async def test_what_was_filled_in_stands_in_no_message(answer: bytes) -> None:
+    async with listening(Served(answer)) as port:
+        with pytest.raises(FetchError) as caught:
+            await get(HOST, port, "/emapp?userid=alice&seq=12345", trace=Trace())
+    assert "12345" not in str(caught.value)

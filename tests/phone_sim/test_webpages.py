@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
@@ -121,16 +123,77 @@ def test_trust_lists_are_shown_with_their_checksums() -> None:
 
 def test_status_messages_are_shown_as_on_the_screen() -> None:
     shown = rows("/StatusMessages", facts("Trust List Update Failed"))
-    assert shown == {"2026-03-09T18:32:46.000+00:00": "Trust List Update Failed"}
+    assert shown == {"2026-03-09 18:32:46 UTC": "Trust List Update Failed"}
 
 
-@pytest.mark.parametrize("path", ["/", "/NetworkConfiguration", "/TrustLists", "/StatusMessages"])
+def test_the_log_tells_the_reason_that_the_screen_does_not() -> None:
+    told = (StatusMessage("2026-03-09T18:32:46.000+00:00", "Host Not Found", "tvs_unreachable", "no TVS answers"),)
+    settings = dataclasses.replace(facts().settings, status_messages=told)
+    given_facts = dataclasses.replace(facts(), settings=settings)
+    assert list(rows("/StatusMessages", given_facts).values()) == ["Host Not Found"]
+    assert list(rows("/ConsoleLogs", given_facts).values()) == ["Host Not Found (tvs_unreachable: no TVS answers)"]
+    found = page("/DeviceLogX", given_facts)
+    assert found is not None
+    assert [item.text for item in fromstring(found[1])] == ["18:32:46 Host Not Found"]
+
+
+@pytest.mark.parametrize(
+    ("path", "root", "elements"),
+    [
+        ("/EthernetInformationX", "EthernetInformation", {"TxFrames": "0", "RxFrames": "0"}),
+        ("/PortInformationX", "PortInformation", {"PortSpeed": "", "CDPNeighborPort": "", "LLDPNeighborIP": ""}),
+        ("/PortInformationX?3", "PortInformation", {"LLDPNeighborDeviceId": ""}),
+        ("/StreamingStatisticsX", "StreamingStatistics", {"StreamStatus": "Not Ready", "RcvrLostPackets": "0"}),
+        ("/StreamingStatisticsX?5", "StreamingStatistics", {"SenderPackets": "0", "MOSLQK": "0.0000"}),
+    ],
+)
+def test_what_a_simulated_phone_does_not_count_is_there_and_empty(
+    path: str, root: str, elements: Mapping[str, str]
+) -> None:
+    found, values = xml(path, facts())
+    assert found == root
+    assert elements.items() <= values.items()
+
+
+@pytest.mark.parametrize(
+    ("adapter", "title"),
+    [
+        ("device.statistics.device", "Device Information"),
+        ("device.statistics.configuration", "Network Configuration"),
+        ("device.statistics.consolelog", "Console Logs"),
+    ],
+)
+def test_pages_for_people_are_at_the_paths_of_real_phones(adapter: str, title: str) -> None:
+    found = page(f"/CGI/Java/Serviceability?adapter={adapter}", facts())
+    assert found is not None
+    assert f"<h1>{title}</h1>".encode() in found[1]
+
+
+def test_every_page_leads_to_every_other_and_says_where_it_is() -> None:
+    found = page("/", facts())
+    assert found is not None
+    links = re.findall(rb'<a href="([^"]+)"', found[1])
+    assert len(links) == 8
+    for link in links:
+        there = page(link.decode(), facts())
+        assert there is not None
+        assert re.findall(rb'<a href="([^"]+)" aria-current="page"', there[1]) == [link]
+
+
+@pytest.mark.parametrize("path", ["/", "/NetworkConfiguration", "/TrustLists", "/StatusMessages", "/ConsoleLogs"])
 def test_a_phone_that_has_nothing_yet_has_pages_all_the_same(path: str) -> None:
     assert rows(path, facts(config=None, lists=(), number="")) is not None
     assert page(f"{path}/" if path != "/" else "//", facts()) is not None
 
 
-@pytest.mark.parametrize("path", ["", "/x", "/DeviceInformationX/x", "/deviceinformationx", "/../etc/passwd", "/%00"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("", "/x", "/DeviceInformationX/x", "/deviceinformationx", "/../etc/passwd", "/%00"),
+        *("/PortInformationX?4", "/PortInformationX?0", "/PortInformationX?11", "/PortInformation?x"),
+        *("/StreamingStatisticsX?6", "/CGI/Java/Serviceability", "/CGI/Java/Serviceability?adapter=other"),
+    ],
+)
 def test_there_are_no_other_pages(path: str) -> None:
     assert path == "" or page(path, facts()) is None
 

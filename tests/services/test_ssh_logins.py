@@ -136,14 +136,14 @@ async def test_right_password_forgives_the_wrong_ones() -> None:
     for _ in range(3):
         await keeper.admits(SOURCE, "admin", "wrong")
     assert await keeper.admits(SOURCE, "admin", "right")
-    assert keeper._sources[SOURCE].failures == 0
+    assert keeper._turnstile._sources[SOURCE].failures == 0
 
 
 async def test_memory_of_addresses_is_bounded() -> None:
     keeper = gatekeeper(LoginLimits(first_delay_s=0, remembered=10))
     for number in range(100):
         await keeper.admits(f"192.0.2.{number}", "admin", "wrong")
-    assert len(keeper._sources) == 10
+    assert len(keeper._turnstile._sources) == 10
 
 
 # ------------------------------------------------------------------ over SSH

@@ -12,11 +12,11 @@ from cluster.audit import SYSTEM
 from cluster.config import Administrator
 from cluster.management.certificates import regenerate
 from cluster.purposes import Purpose
-from phone_sim.clients.appserver import parse_menu
 from services.tomcat.service import CiscoTomcat
 from tests.services.wires import HOST, Answer, any_server, get, shake_hands
 from tests.shared_lab import PUB, SUB, SharedLab
 from wire.errors import OperatorError
+from wire.ipphone import Menu, decode
 
 if TYPE_CHECKING:
     from tests.conftest import Lab, LabMaker
@@ -35,6 +35,12 @@ async def xml(lab: SharedLab | Lab, target: str, listener: str = "web") -> Eleme
     return fromstring(answer.body)  # noqa: S314 - our own server wrote it
 
 
+def read_menu(data: bytes) -> Menu:
+    menu = decode(data)
+    assert isinstance(menu, Menu)
+    return menu
+
+
 def texts(element: Element, path: str) -> list[str]:
     return [item.text or "" for item in element.findall(path)]
 
@@ -45,7 +51,7 @@ async def test_the_directory_menu_leads_on_in_the_scheme_in_which_it_was_asked_f
     shared_lab: SharedLab, listener: str, node: str
 ) -> None:
     answer = await page(shared_lab, listener, "/ccmcip/xmldirectory.jsp", node)
-    menu = parse_menu(answer.body)
+    menu = read_menu(answer.body)
     scheme = "https" if listener == "secure_web" else "http"
     port = getattr(shared_lab.ports(node), listener)
     assert [item.name for item in menu.items] == ["Corporate Directory"]
@@ -135,7 +141,7 @@ async def test_names_of_people_and_services_cannot_break_the_page(make_lab: LabM
     lab = await make_lab(more=more)
     entry = fromstring((await get(lab.ports("b").web, "/ccmcip/xmldirectorylist.jsp")).body)  # noqa: S314
     assert texts(entry, "DirectoryEntry/Name") == ['<Name>&"日本</Name>]]>']
-    menu = parse_menu((await get(lab.ports("b").web, "/ccmcip/getservicesmenu.jsp")).body)
+    menu = read_menu((await get(lab.ports("b").web, "/ccmcip/getservicesmenu.jsp")).body)
     assert [(item.name, item.url) for item in menu.items] == [("A & B <i>", "http://example.test/?a=1&b=<2>")]
 
 

@@ -19,6 +19,7 @@ from wire.phoneconfig import (
     DefaultConfig,
     Line,
     PhoneConfig,
+    PhoneService,
     TvsServer,
     decode_default_config,
     decode_phone_config,
@@ -51,9 +52,11 @@ FULL = PhoneConfig(
     user_locale="日本語",
     network_locale="Japan",
     phone_services=(
-        ("Corporate Directory", "Application:Cisco/CorporateDirectory"),
-        ("Menu", "http://pub/menu?device=#DEVICENAME#"),
+        PhoneService("Corporate Directory", "Application:Cisco/CorporateDirectory", 1),
+        PhoneService("Menu", "http://pub/menu?device=#DEVICENAME#"),
     ),
+    provisioning=0,
+    web_access=True,
 )
 STUB = PhoneConfig(
     full_config=False,
@@ -97,7 +100,8 @@ def test_elements_stand_in_the_order_of_the_captured_file() -> None:
         *("fullConfig", "deviceProtocol", "ipAddressMode", "allowAutoConfig", "dadEnable", "redirectEnable"),
         *("echoMultiEnable", "ipPreferenceModeControl", "ipMediaAddressFamilyPreference", "mlppDomainId"),
         *("mlppIndicationStatus", "preemption", "executiveOverridePreemptable", "devicePool", "TVS", "sipProfile"),
-        *("loadInformation", "versionStamp", "userLocale", "networkLocale", "networkLocaleInfo", "deviceSecurityMode"),
+        *("loadInformation", "vendorConfig", "versionStamp", "userLocale", "networkLocale", "networkLocaleInfo"),
+        "deviceSecurityMode",
         *URL_ELEMENTS,
         *("dscpForSCCPPhoneConfig", "dscpForSCCPPhoneServices", "dscpForCm2Dvce", "transportLayerProtocol"),
         *("capfAuthMode", "capfList", "certHash", "encrConfig", "TLSResumptionTimer", "phoneServices"),
@@ -291,7 +295,7 @@ def test_an_empty_url_is_the_same_as_none() -> None:
 
 def test_names_cannot_smuggle_elements_into_a_configuration() -> None:
     name = "</name></device><device>&x;\"'"
-    config = dataclasses.replace(FULL, device_pool=name, device_uuid=name, phone_services=((name, name),))
+    config = dataclasses.replace(FULL, device_pool=name, device_uuid=name, phone_services=(PhoneService(name, name),))
     assert decode_phone_config(encode_phone_config(config)) == config
 
 
@@ -327,7 +331,9 @@ _configs = st.builds(
     dial_template=_tokens,
     user_locale=_tokens,
     network_locale=_tokens,
-    phone_services=st.lists(st.tuples(_words, _tokens), max_size=4).map(tuple),
+    provisioning=st.integers(0, 2),
+    phone_services=st.lists(st.builds(PhoneService, _words, _tokens, st.integers(0, 2)), max_size=4).map(tuple),
+    web_access=st.sampled_from([None, True, False]),
 )
 _defaults = st.builds(
     DefaultConfig,

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import logging
 import re
 from typing import TYPE_CHECKING
@@ -15,7 +13,8 @@ from cluster.audit import Actor
 from services.body import BodyLimits, read_body
 from services.tomcat.certmgr import messages
 from services.tomcat.certmgr.handlers import Call, Handlers, Reply
-from wire.errors import OperatorError, Refusal
+from wire.basicauth import decode_basic
+from wire.errors import OperatorError, Refusal, WireError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -143,16 +142,11 @@ def _routes(handlers: Handlers) -> dict[str, dict[str, Handler]]:
 
 
 def _credentials(header: str) -> tuple[str, str] | None:
-    """User and password of HTTP Basic (RFC 7617)."""
-    scheme, _, token = header.partition(" ")
-    if scheme.lower() != "basic":
-        return None
+    """User and password of HTTP Basic; None when there are none."""
     try:
-        text = base64.b64decode(token.strip(), validate=True).decode("utf-8")
-    except (binascii.Error, ValueError):
+        return decode_basic(header)
+    except WireError:
         return None
-    user, colon, password = text.partition(":")
-    return (user, password) if colon else None
 
 
 def _seen(header: str | None) -> bytes | None:
