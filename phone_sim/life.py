@@ -6,11 +6,13 @@ A phone without a usable configuration tries again every `RETRY_S` (an observed 
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractAsyncContextManager
 
     from phone_sim.phone import Phone
     from phone_sim.registration import Registration, RegistrationStatus
@@ -34,15 +36,23 @@ class PhoneLife:
         phone: which.
         events: told of what happens.
         retry_s: after a boot without a usable configuration.
+        gate: entered for each boot, to bound how many phones boot at once.
         restarts: for one version of the configuration that never comes, before the phone goes without it (ours).
     """
 
     def __init__(
-        self, phone: Phone, events: LifeEvents | None = None, *, retry_s: float = RETRY_S, restarts: int = 3
+        self,
+        phone: Phone,
+        events: LifeEvents | None = None,
+        *,
+        retry_s: float = RETRY_S,
+        restarts: int = 3,
+        gate: AbstractAsyncContextManager[object] | None = None,
     ) -> None:
         self._phone = phone
         self._events = events or LifeEvents()
         self._retry_s, self._restarts = retry_s, restarts
+        self._gate = gate or nullcontext()
         self._wanted, self._attempts = "", 0
         self.boots = 0
         self.registration: Registration | None = None
@@ -55,10 +65,12 @@ class PhoneLife:
         """
         last = "initialized"
         while True:
-            report = await self._phone.boot()
+            async with self._gate:
+                report = await self._phone.boot()
             self.boots += 1
             self._events.booted(report)
             self.registration = self._phone.registration(report, last, self._events.registration)
+            del report  # it is not small, and a registration lasts
             if self.registration is None:
                 await asyncio.sleep(self._retry_s)
                 continue
