@@ -22,7 +22,7 @@ async def _serve(config: Path, state: Path) -> None:
         snapshot = next(iter(laboratory.clusters.values())).store.snapshot
         node = snapshot.definition.publisher.name
         ports = laboratory.endpoints.of(node)
-        announce(tftp=ports.tftp, http=ports.http, https=ports.https)
+        announce(tftp=ports.tftp, http=ports.http, https=ports.https, sip=ports.sip)
         async for command in commands():
             match command:
                 case "costs":
