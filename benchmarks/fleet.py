@@ -75,9 +75,7 @@ class _Bench:
         quiet = self._window()
         registered = self._phones.ask("count")["registered"] - WARM
         renewal_s = _each(short, quiet)
-        rest = [
-            (cpu - quiet.renewals * cost) / quiet.seconds for cpu, cost in zip(quiet.cpu_s, renewal_s, strict=True)
-        ]
+        rest = [(cpu - quiet.renewals * cost) / quiet.seconds for cpu, cost in zip(quiet.cpu_s, renewal_s, strict=True)]
         shares = [
             (there / (count + WARM) + cost / (USUAL_S - EARLY_S)) * 1_000
             for there, cost in zip(rest, renewal_s, strict=True)
@@ -135,11 +133,8 @@ def measure(quick: bool) -> Section:  # noqa: FBT001 - all benchmarks are called
         columns=COLUMNS,
         rows=tuple(_row(item) for item in found),
         notes=(
-            f"Memory: what the resident set of each process grew by, over that with {WARM} phones. What the kernel keeps"
-            " for a socket is no part of it.",
-            f"CPU: over {window_s:g} s with a registration time of {SHORT_S} s (renewed every {SHORT_S - EARLY_S} s), and"
-            f" over {window_s:g} s without renewals; the share of a core is reckoned for {USUAL_S} s, renewed every"
-            f" {USUAL_S - EARLY_S} s.",
+            _MEMORY,
+            _CPU.format(window=window_s, short=SHORT_S, often=SHORT_S - EARLY_S, usual=USUAL_S, rare=USUAL_S - EARLY_S),
             "Boots were counted by the clock, with renewals of those that were up already.",
             "One process and one core for the cluster, one of each for all phones.",
             note,
@@ -163,6 +158,16 @@ def measure(quick: bool) -> Section:  # noqa: FBT001 - all benchmarks are called
         ),
     )
 
+
+_MEMORY = (
+    f"Memory: what the resident set of each process grew by, over that with {WARM} phones. What the kernel keeps for a"
+    " socket is no part of it."
+)
+_CPU = (
+    "CPU: over {window:g} s with a registration time of {short} s (renewed every {often} s), and over {window:g} s"
+    " without renewals. The share of a core is reckoned for {usual} s (renewed every {rare} s); what the process does"
+    " without any phones is in it."
+)
 
 _CLUSTER = """
 clusters:

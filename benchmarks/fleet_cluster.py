@@ -9,14 +9,18 @@ import asyncio
 import gc
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmarks.machine import announce, commands
 from cluster.config import load_config
 from lab.laboratory import Laboratory
 from lab.openfiles import raise_open_file_limit
 from lab.ports import any_free_ports
-from services.callmanager.registrar import Registrar
 from services.callmanager.service import CiscoCallManager
+
+if TYPE_CHECKING:
+    from services.callmanager.registrar import Registrar
+    from services.callmanager.registrations import Registration
 
 
 class _Renewals:
@@ -26,9 +30,9 @@ class _Renewals:
         self.count = 0
         tell = registrar.on_change
 
-        def told(what: str, registration: object) -> None:
+        def told(what: str, registration: Registration) -> None:
             self.count += what == "renewed"
-            tell(what, registration)  # type: ignore[arg-type]
+            tell(what, registration)
 
         registrar.on_change = told
 

@@ -1,7 +1,7 @@
-"""REGISTERs that a server answers in a second of processor time, beside Kamailio and a server that understands nothing.
+"""REGISTERs that a server answers in a second of processor time, beside Kamailio and one that understands nothing.
 
-Registered phones send one every 115 s: this is what a large cluster does all day. Each connection sends the next one when
-the last was answered.
+Registered phones send one every 115 s: this is what a large cluster does all day. Each connection sends the next one
+when the last was answered.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ def measure(quick: bool) -> Section:  # noqa: FBT001 - all benchmarks are called
     rounds, seconds = (2, 0.7) if quick else (7, 2.0)
     found: dict[tuple[str, str], list[_Round]] = {}
     notes = [_METHOD.format(rounds=rounds, seconds=seconds, clients=CLIENTS)]
-    with tempfile.TemporaryDirectory() as name, separate_cores() as cores, ExitStack() as stack:
-        folder = Path(name)
-        ours = stack.enter_context(measured(cores.server, "boots_cluster", str(_configuration(folder)), name))
+    with tempfile.TemporaryDirectory() as place, separate_cores() as cores, ExitStack() as stack:
+        folder = Path(place)
+        ours = stack.enter_context(measured(cores.server, "boots_cluster", str(_configuration(folder)), place))
         floor = stack.enter_context(measured(cores.server, "registrar_servers"))
         servers: dict[str, tuple[int, CpuTime]] = {
             OURS: (ours.said["sip"], ours.cpu),

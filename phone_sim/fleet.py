@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from phone_sim.report import BootReport
 
 _MAC_END = 1 << 48
+_PATIENCE_S = 5.0
+"""For a phone that was unplugged, which waits a second for its server; then it is unplugged once more."""
 
 
 def macs_from(first: str, count: int) -> list[str]:
@@ -247,4 +249,4 @@ class Fleet:
             some = list(self._tasks)[: len(self._tasks) if late else self._limits.leave_at_once]
             for task in some:
                 task.cancel()
-            await asyncio.gather(*some, return_exceptions=True)
+            await asyncio.wait(some, timeout=_PATIENCE_S)

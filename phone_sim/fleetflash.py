@@ -40,6 +40,11 @@ class FleetFlash:
         self._samples = samples
         self._items: dict[Item, bytes] = {}
 
+    @property
+    def size(self) -> int:
+        """Bytes that it takes, shared ones too."""
+        return sum(map(len, self._items.values()))
+
     def read(self, item: Item) -> bytes | None:
         """See `phone_sim.flash.Flash.read`."""
         data = self._items.get(item)

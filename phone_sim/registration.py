@@ -238,16 +238,22 @@ class Registration:
 
     async def _try_all(self) -> tuple[int, int] | None:
         """(index of the server, granted seconds) once registered; None when none takes the phone."""
-        for index in range(len(self._config.call_managers)):
-            link = await self._try(index)
+        count = len(self._config.call_managers)
+        for index in range(count):
+            link = await self._try(index, last=index + 1 == count)
             if link is not None:
                 return index, await self._move_to(*link)
             if self._ended is not None:
                 break
         return None
 
-    async def _try(self, index: int) -> tuple[_Link, Response] | None:
-        """A link over which one server took the phone, beside the one that there may be already."""
+    async def _try(self, index: int, *, last: bool) -> tuple[_Link, Response] | None:
+        """A link over which one server took the phone, beside the one that there may be already.
+
+        Args:
+            index: of the server.
+            last: without it the phone has none.
+        """
         node = self._config.call_managers[index]
         port = node.secured_sip_port if self._transport == "TLS" else node.sip_port
         where = f"{node.host}:{port}"
@@ -262,7 +268,9 @@ class Registration:
         except FetchError as error:
             link.connection.close()
             self._trace.emit("registration_failed", server=where, reason=str(error))
-            self._say(RegistrationStatus("", "Registering", self._passed_over(index, Phase.UNANSWERED), str(error)))
+            self._say(
+                RegistrationStatus("", "Registering", Phase.UNANSWERED if last else Phase.REGISTERING, str(error))
+            )
             return None
         except BaseException:
             link.connection.close()
@@ -271,16 +279,11 @@ class Registration:
             link.connection.close()
             why = (response.get("Warning") or response.reason).strip()
             self._trace.emit("registration_refused", server=where, status=response.status, reason=why)
-            phase = self._passed_over(index, Phase.REFUSED)
+            phase = Phase.REFUSED if last else Phase.REGISTERING
             self._say(RegistrationStatus("", f"Registration Rejected: {why}", phase, why))
             return None
         self._trace.emit("registered", server=where, transport=self._transport)
         return link, response
-
-    def _passed_over(self, index: int, phase: Phase) -> Phase:
-        """A phone that is registered, or has a server left to ask, is not without any yet."""
-        left = self._link is not None or index + 1 < len(self._config.call_managers)
-        return Phase.REGISTERING if left else phase
 
     async def _move_to(self, link: _Link, response: Response) -> int:
         """Takes up a new registration, and only then ends an old one, unless it was with the same server."""
@@ -321,7 +324,7 @@ class Registration:
     async def _fall_back(self) -> int | None:
         """Tries the first server while the present one keeps the phone."""
         before = self._link
-        link = await self._try(0)
+        link = await self._try(0, last=False)
         if link is None:
             if before is not None:
                 self._say(_registered_with(before))

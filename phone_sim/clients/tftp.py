@@ -133,7 +133,8 @@ async def fetch(host: str, port: int, name: str, *, timeout_s: float, trace: Tra
     except UnicodeError as error:  # not even a name: a..b
         raise ServerUnreachable(f"{where} cannot be reached: {error}") from error
     try:
-        data = await asyncio.wait_for(read.done, timeout_s)
+        async with asyncio.timeout(timeout_s):
+            data = await read.done
     except TimeoutError as error:
         if read.blocks:
             raise TransferFailed(f"{where} did not arrive in {timeout_s:g} s") from error

@@ -16,6 +16,7 @@ from cluster.definition import (
     CallManagerGroup,
     ClusterDefinition,
     Device,
+    DeviceRange,
     Line,
     NodeDefinition,
     PhoneService,
@@ -36,6 +37,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "`callmanager_groups`:": CallManagerGroup,
     "`devices`:": Device,
     "`lines`:": Line,
+    "`device_ranges`:": DeviceRange,
     "`phone_services`:": PhoneService,
     "`auto_registration`:": AutoRegistration,
 }
