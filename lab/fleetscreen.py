@@ -6,7 +6,7 @@ import asyncio
 import signal
 from typing import TYPE_CHECKING
 
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from lab.story.text import Text
@@ -68,19 +68,16 @@ async def show_fleet(fleet: Fleet, stay_s: float | None, remarks: Console, langu
 
     def leaving() -> None:
         reports.append(FleetReport.of(fleet))
-        if not remarks.is_terminal:
-            remarks.print(_progress(fleet, language))
-        remarks.print(_LEAVING.of(language), style="dim")
+        watching.cancel()
 
     if stay_s is None:
         remarks.print(_STAYS.of(language), style="dim")
-    beside = [asyncio.create_task(_watch(fleet, remarks, language)), asyncio.create_task(_end(fleet, stay_s))]
+    watching, ending = asyncio.create_task(_watch(fleet, remarks, language)), asyncio.create_task(_end(fleet, stay_s))
     try:
         await fleet.run(leaving=leaving)
     finally:
-        for task in beside:
-            task.cancel()
-        await asyncio.gather(*beside, return_exceptions=True)
+        ending.cancel()
+        await asyncio.gather(watching, ending, return_exceptions=True)
     remarks.print(_LEFT.of(language, unregistered=fleet.unregistered, registered=reports[0].registered))
     return reports[0]
 
@@ -95,19 +92,39 @@ async def _end(fleet: Fleet, stay_s: float | None) -> None:
 async def _watch(fleet: Fleet, console: Console, language: Language) -> None:
     """A bar on a terminal; elsewhere a line now and then, while anything changes."""
     if not console.is_terminal:
-        said = ""
-        while True:
-            now = _progress(fleet, language)
-            if now != said:
-                console.print(said := now)
-            await asyncio.sleep(_EVERY_LINE_S)
+        await _tell(fleet, console, language)
+        return
     columns = BarColumn(), TextColumn("{task.completed}/{task.total}"), TextColumn("{task.description}")
     with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
         bar = progress.add_task("", total=len(fleet.members))
+        try:
+            while True:
+                _draw(progress, bar, fleet, _progress(fleet, language))
+                await asyncio.sleep(_EVERY_S)
+        finally:
+            _draw(progress, bar, fleet, f"{_progress(fleet, language)}. {_LEAVING.of(language)}")
+
+
+def _draw(progress: Progress, bar: TaskID, fleet: Fleet, text: str) -> None:
+    progress.update(bar, completed=fleet.counts[Standing.REGISTERED], description=text)
+
+
+async def _tell(fleet: Fleet, console: Console, language: Language) -> None:
+    said = ""
+    try:
         while True:
-            registered = fleet.counts[Standing.REGISTERED]
-            progress.update(bar, completed=registered, description=_progress(fleet, language))
-            await asyncio.sleep(_EVERY_S)
+            said = _tell_if_new(fleet, console, language, said)
+            await asyncio.sleep(_EVERY_LINE_S)
+    finally:
+        _tell_if_new(fleet, console, language, said)
+        console.print(_LEAVING.of(language))
+
+
+def _tell_if_new(fleet: Fleet, console: Console, language: Language, said: str) -> str:
+    now = _progress(fleet, language)
+    if now != said:
+        console.print(now)
+    return now
 
 
 def _progress(fleet: Fleet, language: Language) -> str:

@@ -114,7 +114,7 @@ class FleetLimits:
     rate_per_s: float = 0.0
     boots_at_once: int = 32
     retry_s: float = RETRY_S
-    leave_at_once: int = 200
+    leave_at_once: int = 50
     leave_s: float = 30.0
 
 
