@@ -45,11 +45,11 @@ _STANDING = {
     Standing.REGISTERED: Text("registered", "登録済み"),
     Standing.REFUSED: Text("refused", "登録拒否"),
     Standing.UNANSWERED: Text("no CallManager answers", "CallManager の応答なし"),
-    Standing.NOT_BOOTED: Text("no configuration", "設定ファイルなし"),
+    Standing.UNCONFIGURED: Text("nothing to register", "登録する設定なし"),
     Standing.NO_TFTP: Text("no TFTP server answers", "TFTP サーバの応答なし"),
     Standing.BROKEN: Text("flash cannot be used", "フラッシュを使用できない"),
 }
-_FAILED = (Standing.UNANSWERED, Standing.NOT_BOOTED, Standing.NO_TFTP, Standing.BROKEN)
+_FAILED = (Standing.UNANSWERED, Standing.UNCONFIGURED, Standing.NO_TFTP, Standing.BROKEN)
 
 
 async def show_fleet(fleet: Fleet, stay_s: float | None, remarks: Console, language: Language) -> FleetReport:
@@ -130,7 +130,7 @@ def _tell_if_new(fleet: Fleet, console: Console, language: Language, said: str) 
 def _progress(fleet: Fleet, language: Language) -> str:
     counts = fleet.counts
     under_way = counts[Standing.OFF] + counts[Standing.BOOTING]
-    unbooted = under_way + counts[Standing.NOT_BOOTED] + counts[Standing.NO_TFTP] + counts[Standing.BROKEN]
+    unbooted = under_way + counts[Standing.UNCONFIGURED] + counts[Standing.NO_TFTP] + counts[Standing.BROKEN]
     return _PROGRESS.of(
         language,
         booted=len(fleet.members) - unbooted,

@@ -59,8 +59,8 @@ class Standing(Enum):
     """No CallManager takes it, and the last one said no."""
     UNANSWERED = "unanswered"
     """No CallManager takes it, and the last one could not be reached or was not trusted."""
-    NOT_BOOTED = "not booted"
-    """It has no configuration to register with; it tries again."""
+    UNCONFIGURED = "unconfigured"
+    """It has no configuration, or one with nothing to register; it tries again."""
     NO_TFTP = "no TFTP server"
     """No TFTP server answers; it tries again."""
     BROKEN = "broken"
@@ -191,7 +191,9 @@ class Fleet:
 
     async def _live(self, mac: str, member: Member) -> None:
         events = LifeEvents(
-            lambda report: self._booted(member, report), lambda status: self._registration(member, status)
+            lambda report: self._booted(member, report),
+            lambda status: self._registration(member, status),
+            lambda: self._idle(member),
         )
         self._move(member, Standing.BOOTING)
         try:
@@ -216,7 +218,11 @@ class Fleet:
             case Outcome.REFUSED | Outcome.NO_CONFIG:
                 refused = report.refusals
                 reason = refused[-1].reason.text() if refused else "no configuration"
-                self._move(member, Standing.NOT_BOOTED, reason)
+                self._move(member, Standing.UNCONFIGURED, reason)
+
+    def _idle(self, member: Member) -> None:
+        if member.standing is Standing.REGISTERING:
+            self._move(member, Standing.UNCONFIGURED, "the configuration has no line or no CallManager")
 
     def _registration(self, member: Member, status: RegistrationStatus) -> None:
         if status.phase is Phase.UNREGISTERED:

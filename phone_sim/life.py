@@ -23,10 +23,17 @@ RETRY_S = 45.0
 
 @dataclass(frozen=True, slots=True)
 class LifeEvents:
-    """What a phone that stays up tells whoever looks at its screen."""
+    """What a phone that stays up tells whoever looks at its screen.
+
+    Attributes:
+        booted: with each boot's report.
+        registration: each change of it.
+        idle: a boot gave nothing to register with; it boots again later.
+    """
 
     booted: Callable[[BootReport], None] = lambda _report: None
     registration: Callable[[RegistrationStatus], None] = lambda _status: None
+    idle: Callable[[], None] = lambda: None
 
 
 class PhoneLife:
@@ -72,6 +79,7 @@ class PhoneLife:
             self.registration = self._phone.registration(report, last, self._events.registration)
             del report  # it is not small, and a registration lasts
             if self.registration is None:
+                self._events.idle()
                 await asyncio.sleep(self._retry_s)
                 continue
             self.registration.given_up_version = self._wanted if self._attempts >= self._restarts else ""

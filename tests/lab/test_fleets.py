@@ -31,7 +31,7 @@ RANGE = "device_ranges: [{{first: 0AFF00000001, count: {count}, model: 8865, fir
 CALLMANAGER = "Cisco CallManager"
 MEMORY_BAR = 30 * 1024
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(180)
 
 
 def phones_of(lab: Lab) -> Callable[[str], Phone]:
@@ -44,7 +44,7 @@ def phones_of(lab: Lab) -> Callable[[str], Phone]:
 async def running(fleet: Fleet) -> AsyncIterator[Fleet]:
     task = asyncio.create_task(fleet.run())
     try:
-        await asyncio.wait_for(fleet.settled.wait(), 60)
+        await asyncio.wait_for(fleet.settled.wait(), 100)
         yield fleet
     finally:
         fleet.stop()
@@ -109,6 +109,14 @@ async def test_a_phone_that_the_first_callmanager_refuses_is_not_counted_before_
         assert standings(fleet) == {Standing.REGISTERED: COUNT}
 
 
+async def test_phones_without_a_line_have_nothing_to_register_and_are_counted_so(make_lab: LabMaker) -> None:
+    lab = await make_lab(more="device_ranges: [{first: 0AFF00000001, count: 2, model: 8865}]")
+    async with running(Fleet(macs_from(FIRST, 2), phones_of(lab))) as fleet:
+        report = FleetReport.of(fleet)
+    assert (report.counts, report.exit_code) == ({Standing.UNCONFIGURED: 2}, 1)
+    assert [trouble.reason for trouble in report.troubles] == ["the configuration has no line or no CallManager"]
+
+
 async def test_no_more_phones_boot_at_once_than_allowed_not_even_after_an_order(make_lab: LabMaker) -> None:
     lab = await make_lab(more=RANGE.format(count=COUNT))
     booting, most = 0, 0
@@ -170,7 +178,7 @@ async def test_a_mistake_of_ours_ends_the_fleet_and_is_not_hidden() -> None:
 
 async def test_an_idle_phone_of_a_fleet_takes_less_than_30_kib_of_python_memory(make_lab: LabMaker) -> None:
     """Counted by the allocator, for phones after the first few: with real sockets, without the services' own memory."""
-    first, count = 20, 200
+    first, count = 20, 120
     lab = await make_lab(more=RANGE.format(count=first + count))
     make, macs = phones_of(lab), macs_from(FIRST, first + count)
     async with running(Fleet(macs[:first], make)):
