@@ -1,7 +1,8 @@
 """Whole boots of the simulated phone against a running cluster, and where the processor time goes.
 
 A boot: CTL, ITL and configuration are fetched and judged; then the directory key is pressed, and the application server
-judged over HTTPS, with TVS's help unless its answer is remembered. Cluster and phones are one process each, on a core.
+judged over HTTPS, with TVS's help unless its answer is remembered. Phones of one kind have an LSC and get their
+configuration encrypted. Cluster and phones are one process each, on a core.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.boots_cluster import EC, RSA
-from benchmarks.boots_phones import ASKING, AT_ONCE, FIRST, LATER, MODEL, Tally, mac
+from benchmarks.boots_phones import ASKING, AT_ONCE, ENCRYPTED, ENROLLED, FIRST, LATER, MODEL, Tally, mac
 from benchmarks.machine import measured, separate_cores
-from benchmarks.native import CHECKING, SIGNATURES, TLS
+from benchmarks.native import CHECKING, DECRYPTING, SIGNATURES, TLS
 from benchmarks.results import Cell, Section, Verdict, progress
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ KINDS = {
     FIRST: "first boot, TVS asked",
     LATER: "later boot, TVS's answer remembered",
     ASKING: "later boot, TVS asked",
+    ENCRYPTED: "first boot with an LSC, configuration encrypted, TVS asked",
 }
 COLUMNS = (
     "boot",
@@ -38,6 +40,7 @@ COLUMNS = (
     "phone: CPU ms",
     "in TLS",
     "checking signatures",
+    "with its private key",
     "failed",
 )
 
@@ -56,6 +59,7 @@ class _Round:
         rsa: operations of the cluster with an RSA key: handshakes and signed files.
         ec: likewise with an EC key.
         checking_s: of the phone's time, checking signatures of files.
+        decrypting_s: likewise, opening the key of an encrypted configuration.
     """
 
     per_s: float
@@ -67,6 +71,7 @@ class _Round:
     rsa: float
     ec: float
     checking_s: float
+    decrypting_s: float
 
 
 class _Bench:
@@ -92,11 +97,13 @@ class _Bench:
         return statistics.median(costs) if costs else None
 
     def _boot(self, kind: str, first: int) -> tuple[Tally, float]:
+        first += ENROLLED if kind == ENCRYPTED else 0
         before_s = self._cluster.cpu.seconds()
         tally = Tally(**self._phones.ask(f"{kind} {first} {self._count} 0"))
         return tally, self._cluster.cpu.seconds() - before_s
 
     def _profiled(self, kind: str, first: int, plain: Tally, cluster_s: float) -> _Round:
+        first += ENROLLED if kind == ENCRYPTED else 0
         self._cluster.ask("profile")
         tally = Tally(**self._phones.ask(f"{kind} {first} {self._count} 1"))
         cluster = self._cluster.ask("stop")
@@ -110,6 +117,7 @@ class _Bench:
             rsa=(tally.rsa + cluster[SIGNATURES]) / self._count,
             ec=tally.ec / self._count,
             checking_s=tally.native[CHECKING] / self._count,
+            decrypting_s=tally.native[DECRYPTING] / self._count,
         )
 
 
@@ -119,11 +127,15 @@ def measure(quick: bool) -> Section:  # noqa: FBT001 - all benchmarks are called
     found: list[dict[str, _Round]] = []
     with tempfile.TemporaryDirectory() as name, separate_cores() as cores:
         folder, note = Path(name), cores.note()
-        config = _configuration(folder, 2 * (rounds + 1) * count)
+        phones_needed, lscs = 2 * (rounds + 1) * count, folder / "lscs"
+        lscs.mkdir()
+        config = _configuration(folder, phones_needed)
         with (
-            measured(cores.server, "boots_cluster", str(config), str(folder / "state")) as cluster,
-            measured(cores.load, "boots_phones", json.dumps(cluster.said)) as phones,
+            measured(cores.server, "boots_cluster", str(config), str(folder / "state"), str(lscs)) as cluster,
+            measured(cores.load, "boots_phones", json.dumps(cluster.said), str(lscs)) as phones,
         ):
+            progress("  LSCs")
+            cluster.ask(f"enrol {ENROLLED} {phones_needed}")
             bench = _Bench(cluster, phones, count)
             bench.round(0)  # for warming up
             for number in range(1, rounds + 1):
@@ -147,8 +159,9 @@ def measure(quick: bool) -> Section:  # noqa: FBT001 - all benchmarks are called
 
 
 _METHOD = (
-    "“In TLS” and “checking signatures”: seconds inside OpenSSL, seen by a profiler in as many further boots, as a"
-    " share of the CPU time without profiler. Making TLS contexts counts as TLS."
+    "“In TLS”, “checking signatures” and “with its private key” (opening an encrypted configuration): seconds inside"
+    " OpenSSL, seen by a profiler in as many further boots, as a share of the CPU time without profiler. Making TLS"
+    " contexts counts as TLS."
 )
 
 _CLUSTER = """
@@ -157,16 +170,18 @@ clusters:
     release: "12.5"
     domain: lab.example
     nodes:
-      - {name: bench-pub, publisher: true, address: 127.0.0.1}
-      - {name: bench-sub1, address: 127.0.0.1}
-    devices:
+      - {{name: bench-pub, publisher: true, address: 127.0.0.1}}
+      - {{name: bench-sub1, address: 127.0.0.1}}
+    device_ranges:
+      - {{first: {first}, count: {count}, model: {model}}}
+      - {{first: {enrolled}, count: {count}, model: {model}, encrypted_config: true}}
 """
 
 
 def _configuration(folder: Path, phones: int) -> Path:
     path = folder / "lab.yaml"
-    devices = "".join(f"      - {{mac: '{mac(number)}', model: {MODEL}}}\n" for number in range(phones))
-    path.write_text(_CLUSTER + devices, "utf-8")
+    text = _CLUSTER.format(first=mac(0), enrolled=mac(ENROLLED), count=phones, model=MODEL)
+    path.write_text(text, "utf-8")
     return path
 
 
@@ -198,5 +213,6 @@ def _row(name: str, rounds: list[_Round], costs: dict[str, float | None]) -> tup
         median(lambda item: item.phone_s) * 1_000,
         f"{median(lambda item: item.phone_tls_s / item.phone_s):.0%}",
         f"{median(lambda item: item.checking_s / item.phone_s):.0%}",
+        f"{median(lambda item: item.decrypting_s / item.phone_s):.0%}",
         sum(item.failed for item in rounds),
     )

@@ -1,7 +1,8 @@
-"""The phones of the boots benchmark, all in one process: PORTS, as JSON.
+"""The phones of the boots benchmark, all in one process: PORTS, as JSON, and a folder with LSCs.
 
 A command is ``KIND FIRST COUNT PROFILED``: phones FIRST and up boot and press the directory key, some at a time.
 ``first``: new phones. ``later``: they were switched off, and remember what TVS said. ``asking``: they forgot that.
+``encrypted``: new phones with an LSC, whose configuration is encrypted.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 import sys
 import time
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 
 from benchmarks.machine import announce, commands
 from benchmarks.native import NativeProfile
@@ -20,9 +22,11 @@ from phone_sim.phone import Phone
 from phone_sim.report import Outcome
 from phone_sim.servers import TftpServer
 
-FIRST, LATER, ASKING = "first", "later", "asking"
+FIRST, LATER, ASKING, ENCRYPTED = "first", "later", "asking", "encrypted"
 MODEL = "8865"
 AT_ONCE = 16
+ENROLLED = 1 << 24
+"""Number of the first phone with an LSC."""
 
 
 def mac(number: int) -> str:
@@ -52,8 +56,8 @@ class Tally:
 
 
 class _Fleet:
-    def __init__(self, server: TftpServer) -> None:
-        self._server = server
+    def __init__(self, server: TftpServer, lscs: Path) -> None:
+        self._server, self._lscs = server, lscs
         self._flashes: dict[int, MemoryFlash] = {}
         self._model = model(MODEL)
 
@@ -69,8 +73,10 @@ class _Fleet:
         return tally
 
     async def _boot(self, number: int, kind: str, tally: Tally) -> None:
-        if kind == FIRST:
+        if kind in {FIRST, ENCRYPTED}:
             self._flashes[number] = MemoryFlash()
+        if kind == ENCRYPTED:
+            self._flashes[number].write(Item.LSC, (self._lscs / mac(number)).read_bytes())
         flash = self._flashes[number]
         if kind == ASKING:
             flash.delete(Item.TVS_CACHE)
@@ -79,6 +85,7 @@ class _Fleet:
         directory = await phone.open_directory()
         decisions = [*report.decisions, *([directory.decision] if directory.decision else [])]
         refused = any(not item.accepted for item in decisions)
+        refused |= (report.decision("encrypted configuration") is not None) != (kind == ENCRYPTED)
         tally.failed += report.outcome is not Outcome.BOOTED or refused or directory.menu is None
         tally.rsa += sum(bool(item.tvs_server) for item in decisions)
         elliptic = directory.decision is not None and "-EC" in directory.decision.subject.partition(";")[0]
@@ -86,8 +93,8 @@ class _Fleet:
         tally.rsa += not elliptic
 
 
-async def _run(ports: dict[str, int]) -> None:
-    fleet = _Fleet(TftpServer("127.0.0.1", ports["tftp"], ports["http"], ports["https"]))
+async def _run(ports: dict[str, int], lscs: Path) -> None:
+    fleet = _Fleet(TftpServer("127.0.0.1", ports["tftp"], ports["http"], ports["https"]), lscs)
     profile = NativeProfile()
     announce()
     async for command in commands():
@@ -103,4 +110,4 @@ async def _run(ports: dict[str, int]) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_run(json.loads(sys.argv[1])))
+    asyncio.run(_run(json.loads(sys.argv[1]), Path(sys.argv[2])))

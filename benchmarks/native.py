@@ -18,11 +18,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 if TYPE_CHECKING:
     from wire.certificates import PrivateKey
 
-TLS, SIGNING, CHECKING, SIGNATURES = "tls", "signing", "checking", "signatures"
+TLS, SIGNING, CHECKING, DECRYPTING, SIGNATURES = "tls", "signing", "checking", "decrypting", "signatures"
 _MARKS = {
     TLS: ("_ssl.", "ssl.py:"),
     SIGNING: ("'sign' of 'cryptography",),
     CHECKING: ("'verify' of 'cryptography",),
+    DECRYPTING: ("'decrypt' of 'cryptography",),
 }
 """Part -> what the names of its functions contain. The standard library's ssl module is thin, and counts as TLS."""
 

@@ -1,6 +1,6 @@
 """Runs benchmarks and writes what they found to ``results.md``.
 
-    python -m benchmarks.run [--quick] [tftp | tvs | boots | operator ...]
+    python -m benchmarks.run [--quick] [tftp | tvs | registrar | fleet | boots | operator ...]
 
 A benchmark is a module of this package with ``measure(quick: bool) -> Section``. Sections that are not run keep what an
 earlier run found; ``results.json`` beside the text remembers it.
@@ -29,7 +29,7 @@ from benchmarks.results import Section, progress
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-SECTIONS = ("tftp", "tvs", "boots", "operator")
+SECTIONS = ("tftp", "tvs", "registrar", "fleet", "boots", "operator")
 FOLDER = Path(__file__).parent
 _PREAMBLE = """\
 # Results

@@ -67,7 +67,10 @@ def contradictions(cluster: Mapping[str, object]) -> Iterator[Contradiction]:
     yield from _nodes(nodes)
     yield from _groups(groups, [str(node["name"]) for _, node in nodes if isinstance(node.get("name"), str)])
     known = {str(group.get("name")) for _, group in groups} or {DEFAULT_GROUP}
-    yield from _devices(list(_mappings(cluster.get("devices"))), known)
+    devices, ranges = list(_mappings(cluster.get("devices"))), list(_mappings(cluster.get("device_ranges")))
+    yield from _devices("devices", devices, known)
+    yield from _devices("device_ranges", ranges, known)
+    yield from _overlaps(devices, ranges)
     yield from _trunks(list(_mappings(cluster.get("sip_trunks"))), known)
     users = list(_mappings(cluster.get("users")))
     yield from _repeated("user", [(("users", index, "id"), user.get("id")) for index, user in users])
@@ -95,11 +98,11 @@ def _groups(groups: list[tuple[int, Mapping[str, object]]], nodes: list[str]) ->
                 yield where, f"CallManager group names {member!r}, which is no node; nodes: {', '.join(nodes)}"
 
 
-def _devices(devices: list[tuple[int, Mapping[str, object]]], groups: set[str]) -> Iterator[Contradiction]:
+def _devices(key: str, devices: list[tuple[int, Mapping[str, object]]], groups: set[str]) -> Iterator[Contradiction]:
     names: list[tuple[Location, object]] = []
     for index, device in devices:
         try:
-            names.append((("devices", index, "mac"), f"SEP{normalise_mac(str(device.get('mac')))}"))
+            names.append(((key, index, "mac"), f"SEP{normalise_mac(str(device.get('mac')))}"))
         except ValueError:
             continue
     yield from _repeated("device", names)
@@ -107,8 +110,34 @@ def _devices(devices: list[tuple[int, Mapping[str, object]]], groups: set[str]) 
         group = device.get("callmanager_group", DEFAULT_GROUP)
         if isinstance(group, str) and group not in groups:
             known = ", ".join(sorted(groups))
-            where = ("devices", index, "callmanager_group")
+            where = (key, index, "callmanager_group")
             yield where, f"device names CallManager group {group!r}, which does not exist; groups: {known}"
+
+
+def _overlaps(
+    devices: list[tuple[int, Mapping[str, object]]], ranges: list[tuple[int, Mapping[str, object]]]
+) -> Iterator[Contradiction]:
+    """Ranges that have a phone of another one before, or of the devices."""
+    single = [_macs(device.get("mac"), 1) for _, device in devices]
+    taken = sorted((macs.start, macs.stop) for macs in single if macs)
+    for index, item in ranges:
+        macs = _macs(item.get("first"), item.get("count"))
+        if not macs:
+            continue
+        other = next((start for start, stop in taken if start < macs.stop and macs.start < stop), None)
+        if other is not None:
+            shared = max(other, macs.start)
+            yield ("device_ranges", index, "first"), f"device 'SEP{shared:012X}' of the range appears more than once"
+        taken.append((macs.start, macs.stop))
+
+
+def _macs(first: object, count: object) -> range:
+    """Empty when either is malformed."""
+    try:
+        start = int(normalise_mac(str(first)), 16)
+        return range(start, start + int(str(count)))
+    except ValueError:
+        return range(0)
 
 
 def _trunks(trunks: list[tuple[int, Mapping[str, object]]], groups: set[str]) -> Iterator[Contradiction]:

@@ -28,7 +28,7 @@ from cluster.releases import RELEASES
 from wire.errors import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 _DOMAIN = re.compile(rf"(?=.{{1,189}}$){_HOST.pattern}(?:\.{_HOST.pattern})*")
@@ -41,6 +41,9 @@ MAX_LINES = 255
 
 MAX_TRUNKS = 256
 """SIP trunks of a cluster (ours)."""
+
+MAX_RANGE = 100_000
+"""Phones of one range (ours)."""
 
 CONTRADICTION = "contradiction"
 """Type of the validation error for what a definition says against itself."""
@@ -187,6 +190,42 @@ class Device(Model):
         return f"SEP{self.mac}"
 
 
+class DeviceRange(Model):
+    """Many phones that differ in MAC address and number alone, for load tests.
+
+    Attributes:
+        first: MAC address of the first; each further phone has the next one.
+        first_number: directory number of the first, and so on with as many digits; None for phones without lines.
+    """
+
+    first: MacAddress
+    count: Annotated[int, Field(ge=1, le=MAX_RANGE)]
+    model: Annotated[str, Field(pattern=r"^[0-9A-Za-z-]{1,16}$")]
+    first_number: Annotated[str, Field(pattern=r"^[0-9]{1,12}$")] | None = None
+    description: Text = ""
+    device_pool: Text = "Default"
+    callmanager_group: Text = DEFAULT_GROUP
+    security: Literal["non-secure", "authenticated", "encrypted"] = "non-secure"
+    encrypted_config: bool = False
+
+    @model_validator(mode="after")
+    def _not_too_far(self) -> Self:
+        if int(self.first, 16) + self.count > 1 << 48:
+            raise ValueError(f"{self.count} MAC addresses from {self.first} go beyond FFFFFFFFFFFF")
+        if self.first_number is not None and int(self.first_number) + self.count > 10 ** len(self.first_number):
+            raise ValueError(f"{self.count} numbers from {self.first_number} take more digits than it has")
+        return self
+
+    @property
+    def devices(self) -> Iterator[Device]:
+        """Each phone of the range."""
+        shared = self.model_dump(include=set(Device.model_fields))
+        for step in range(self.count):
+            number = self.first_number and f"{int(self.first_number) + step:0{len(self.first_number)}d}"
+            lines = (Line(number=number),) if number else ()
+            yield Device(mac=f"{int(self.first, 16) + step:012X}", lines=lines, **shared)
+
+
 class SipTrunk(Model):
     """A SIP trunk of the nodes of a CallManager group, with its security profile.
 
@@ -292,6 +331,7 @@ class ClusterDefinition(Model):
     nodes: Annotated[tuple[NodeDefinition, ...], Field(min_length=1)]
     callmanager_groups: tuple[CallManagerGroup, ...] = ()
     devices: tuple[Device, ...] = ()
+    device_ranges: tuple[DeviceRange, ...] = ()
     sip_trunks: Annotated[tuple[SipTrunk, ...], Field(max_length=MAX_TRUNKS)] = ()
     users: tuple[User, ...] = ()
     phone_services: tuple[PhoneService, ...] = ()
@@ -328,8 +368,9 @@ class ClusterDefinition(Model):
 
     @cached_property
     def devices_by_name(self) -> Mapping[str, Device]:
-        """``SEP<MAC>`` -> device."""
-        return {device.name: device for device in self.devices}
+        """``SEP<MAC>`` -> device, with those of the ranges."""
+        ranges = (device for some in self.device_ranges for device in some.devices)
+        return {device.name: device for device in (*self.devices, *ranges)}
 
     @cached_property
     def users_by_id(self) -> Mapping[str, User]:

@@ -19,7 +19,7 @@ from typing import Annotated
 
 import typer
 
-from lab.commands import admin, capf, cert, demo, file, parameter, phone, phones, sftp, trunks, tvs, up
+from lab.commands import admin, capf, cert, demo, file, fleet, parameter, phone, phones, sftp, trunks, tvs, up
 from lab.console import end_without_reader, one_line, write_what_cannot_be_encoded_as_escapes
 from wire.errors import ConfigError, OperatorError, UcmsimError
 
@@ -45,6 +45,7 @@ app.command("sftp")(sftp.sftp)
 app.add_typer(phone.app, name="phone")
 app.add_typer(phones.app, name="phones")
 app.add_typer(trunks.app, name="trunks")
+app.add_typer(fleet.app, name="fleet")
 app.add_typer(file.app, name="file")
 app.add_typer(tvs.app, name="tvs")
 app.add_typer(cert.app, name="cert")

@@ -7,11 +7,13 @@ that every server refuses (ours), since its configuration may be an old one.
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractAsyncContextManager
 
     from phone_sim.phone import Phone
     from phone_sim.registration import Registration, RegistrationStatus
@@ -24,10 +26,17 @@ _REJECTED = "Registration Rejected"
 
 @dataclass(frozen=True, slots=True)
 class LifeEvents:
-    """What a phone that stays up tells whoever looks at its screen."""
+    """What a phone that stays up tells whoever looks at its screen.
+
+    Attributes:
+        booted: with each boot's report.
+        registration: each change of it.
+        idle: a boot gave nothing to register with; it boots again later.
+    """
 
     booted: Callable[[BootReport], None] = lambda _report: None
     registration: Callable[[RegistrationStatus], None] = lambda _status: None
+    idle: Callable[[], None] = lambda: None
 
 
 class PhoneLife:
@@ -37,15 +46,23 @@ class PhoneLife:
         phone: which.
         events: told of what happens.
         retry_s: after a boot without a usable configuration, and after refusals.
+        gate: entered for each boot, to bound how many phones boot at once.
         restarts: for one version of the configuration that never comes, before the phone goes without it (ours).
     """
 
     def __init__(
-        self, phone: Phone, events: LifeEvents | None = None, *, retry_s: float = RETRY_S, restarts: int = 3
+        self,
+        phone: Phone,
+        events: LifeEvents | None = None,
+        *,
+        retry_s: float = RETRY_S,
+        restarts: int = 3,
+        gate: AbstractAsyncContextManager[object] | None = None,
     ) -> None:
         self._phone = phone
         self._events = events or LifeEvents()
         self._retry_s, self._restarts = retry_s, restarts
+        self._gate = gate or nullcontext()
         self._wanted, self._attempts = "", 0
         self._given_up = asyncio.Event()
         self._patience: asyncio.TimerHandle | None = None
@@ -60,11 +77,14 @@ class PhoneLife:
         """
         last = "initialized"
         while True:
-            report = await self._phone.boot()
+            async with self._gate:
+                report = await self._phone.boot()
             self.boots += 1
             self._events.booted(report)
             self.registration = self._phone.registration(report, last, self._on_status)
+            del report  # it is not small, and a registration lasts
             if self.registration is None:
+                self._events.idle()
                 await asyncio.sleep(self._retry_s)
                 continue
             self.registration.given_up_version = self._wanted if self._attempts >= self._restarts else ""

@@ -21,7 +21,7 @@ import random
 import ssl
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from phone_sim import sipmessages
 from phone_sim.clients.errors import FetchError
@@ -73,11 +73,26 @@ class RegistrationTimes:
     longest_pause_s: float = 60.0
 
 
+_USUAL = RegistrationTimes()
+
+
 class Ended(Enum):
     """What the server ordered."""
 
     RESET = "reset"
     RESTART = "restart"
+
+
+class Phase(Enum):
+    """How a registration stands."""
+
+    REGISTERING = "registering"
+    REGISTERED = "registered"
+    REFUSED = "refused"
+    """No server takes the phone, and the last one said no."""
+    UNANSWERED = "unanswered"
+    """No server takes the phone, and the last one could not be reached, did not answer, or was not trusted."""
+    UNREGISTERED = "unregistered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +102,14 @@ class RegistrationStatus:
     Attributes:
         server: host that it is registered with; empty when with none.
         text: ``Registered``, ``Registering`` or why not.
+        phase: the same for programs.
+        detail: the server's reason, or what happened to the connection; empty when there is nothing to add.
     """
 
     server: str
     text: str
+    phase: Phase = Phase.REGISTERING
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +131,10 @@ class Identity:
     load: str
     last: str
     alarm: TrustListAlarm
+
+
+_CHANCE = random.Random()
+"""Of all phones: a generator of its own takes 2.5 KB."""
 
 
 @dataclass(slots=True)
@@ -140,6 +163,26 @@ class Registration:
         given_up_version: one for which the phone does not restart any more.
     """
 
+    __slots__ = (
+        "_calls",
+        "_chance",
+        "_clock",
+        "_config",
+        "_cseq",
+        "_ended",
+        "_identity",
+        "_link",
+        "_on_status",
+        "_times",
+        "_tls",
+        "_trace",
+        "_transport",
+        "_wake",
+        "given_up_version",
+        "status",
+        "wanted_version",
+    )
+
     def __init__(
         self,
         identity: Identity,
@@ -158,14 +201,15 @@ class Registration:
         self._tls = tls
         self._clock, self._trace = clock, trace.bind(service="SIP client")
         self._on_status = on_status
-        self._times = times or RegistrationTimes()
+        self._times = times or _USUAL
         if connect_s is not None:
             self._times = replace(self._times, connect_s=connect_s)
-        self._chance = chance or random.Random()
+        self._chance = chance or _CHANCE
         self._transport = _TRANSPORTS.get(config.transport_layer_protocol, "TCP")
         self._cseq = 100
         self._calls = 0
-        self._ended: asyncio.Future[Ended] | None = None
+        self._ended: Ended | None = None
+        self._wake: asyncio.Future[None] | None = None
         self._link: _Link | None = None
         self.status = RegistrationStatus("", "Registering")
         self.wanted_version = ""
@@ -183,10 +227,9 @@ class Registration:
 
     async def run(self) -> Ended:
         """Registers and stays registered; see the module."""
-        self._ended = asyncio.get_running_loop().create_future()
         pause_s = self._times.pause_s
         try:
-            while not self._ended.done():
+            while self._ended is None:
                 registered = await self._try_all()
                 if registered is None:
                     await self._wait(pause_s)
@@ -194,22 +237,28 @@ class Registration:
                 else:
                     pause_s = self._times.pause_s
                     await self._stay(*registered)
-            return self._ended.result()
+            return self._ended
         finally:
             await self._unregister()
 
     async def _try_all(self) -> tuple[int, int] | None:
         """(index of the server, granted seconds) once registered; None when none takes the phone."""
-        for index in range(len(self._config.call_managers)):
-            link = await self._try(index)
+        count = len(self._config.call_managers)
+        for index in range(count):
+            link = await self._try(index, last=index + 1 == count)
             if link is not None:
                 return index, await self._move_to(*link)
-            if self._ended is not None and self._ended.done():
+            if self._ended is not None:
                 break
         return None
 
-    async def _try(self, index: int) -> tuple[_Link, Response] | None:
-        """A link over which one server took the phone, beside the one that there may be already."""
+    async def _try(self, index: int, *, last: bool) -> tuple[_Link, Response] | None:
+        """A link over which one server took the phone, beside the one that there may be already.
+
+        Args:
+            index: of the server.
+            last: without it the phone has none.
+        """
         node = self._config.call_managers[index]
         port = node.secured_sip_port if self._transport == "TLS" else node.sip_port
         where = f"{node.host}:{port}"
@@ -224,6 +273,9 @@ class Registration:
         except FetchError as error:
             link.connection.close()
             self._trace.emit("registration_failed", server=where, reason=str(error))
+            self._say(
+                RegistrationStatus("", "Registering", Phase.UNANSWERED if last else Phase.REGISTERING, str(error))
+            )
             return None
         except BaseException:
             link.connection.close()
@@ -232,7 +284,8 @@ class Registration:
             link.connection.close()
             why = (response.get("Warning") or response.reason).strip()
             self._trace.emit("registration_refused", server=where, status=response.status, reason=why)
-            self._say(RegistrationStatus("", f"Registration Rejected: {why}"))
+            phase = Phase.REFUSED if last else Phase.REGISTERING
+            self._say(RegistrationStatus("", f"Registration Rejected: {why}", phase, why))
             return None
         self._trace.emit("registered", server=where, transport=self._transport)
         return link, response
@@ -252,7 +305,8 @@ class Registration:
             old.registered = False
         await self._leave()
         self._link, link.registered = link, True
-        self._say(RegistrationStatus(link.connection.host, "Registered"))
+        link.connection.on_closed = self._nudge
+        self._say(_registered_with(link))
         return _granted(response)
 
     async def _stay(self, index: int, granted_s: int) -> None:
@@ -262,10 +316,10 @@ class Registration:
             pause = max(times.least_s, granted_s - times.renew_before_s)
             if index:
                 pause = min(pause, times.monitor_s)
-            await self._wait(pause, self._link.connection.closed)
-            if self._ended is None or self._ended.done():
+            await self._wait(pause, self._link.connection)
+            if self._ended is not None:
                 return
-            if self._link.connection.closed.is_set():
+            if self._link.connection.closed:
                 self._trace.emit("connection_lost", server=self._link.connection.host)
                 self._identity = replace(self._identity, last="cm-closed-tcp")
                 return
@@ -283,10 +337,10 @@ class Registration:
     async def _fall_back(self) -> int | None:
         """Tries the first server while the present one keeps the phone."""
         before = self._link
-        link = await self._try(0)
+        link = await self._try(0, last=False)
         if link is None:
             if before is not None:
-                self._say(RegistrationStatus(before.connection.host, "Registered"))
+                self._say(_registered_with(before))
             return None
         self._trace.emit("fell_back", server=link[0].connection.host)
         return await self._move_to(*link)
@@ -307,23 +361,26 @@ class Registration:
 
     async def _unregister(self) -> None:
         was_registered = self._link is not None
-        await self._leave()
+        answered = await self._leave()
         if was_registered:
-            self._say(RegistrationStatus("", "Unregistered"))
+            detail = "" if answered else "no server answered"
+            self._say(RegistrationStatus("", "Unregistered", Phase.UNREGISTERED, detail))
 
-    async def _leave(self) -> None:
-        """Unregisters over the present link, if it still stands, and closes it."""
+    async def _leave(self) -> bool:
+        """Unregisters over the present link, if it still stands, and closes it; whether the server answered."""
         link, self._link = self._link, None
         if link is None:
-            return
+            return False
         try:
-            if link.registered and link.caller is not None and not link.connection.closed.is_set():
+            if link.registered and link.caller is not None and not link.connection.closed:
                 await link.connection.request(self._register(link.caller, 0), self._times.leave_s)
                 self._trace.emit("unregistered", server=link.connection.host)
+                return True
         except FetchError:
             pass  # it is gone; the registration there expires
         finally:
             link.connection.close()
+        return False
 
     async def _report(self, connection: SipConnection, caller: Caller) -> None:
         report = replace(self._identity.alarm, ipv4=caller.local_host)
@@ -367,18 +424,22 @@ class Registration:
     def _word(self) -> str:
         return f"{self._chance.getrandbits(32):08x}"
 
-    async def _wait(self, seconds: float, closed: asyncio.Event | None = None) -> None:
+    async def _wait(self, seconds: float, connection: SipConnection | None = None) -> None:
         """Until time is over, the server orders an end, or the connection is gone."""
-        assert self._ended is not None  # noqa: S101 - made by run
-        pending: set[asyncio.Future[Any]] = {self._ended}
-        gone = asyncio.ensure_future(closed.wait()) if closed is not None else None
-        if gone is not None:
-            pending.add(gone)
+        if self._ended is not None or (connection is not None and connection.closed):
+            return
+        loop = asyncio.get_running_loop()
+        self._wake = loop.create_future()
+        timer = loop.call_later(seconds, self._nudge)
         try:
-            await asyncio.wait(pending, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            await self._wake
         finally:
-            if gone is not None:
-                gone.cancel()
+            timer.cancel()
+            self._wake = None
+
+    def _nudge(self) -> None:
+        if self._wake is not None and not self._wake.done():
+            self._wake.set_result(None)
 
     def _say(self, status: RegistrationStatus) -> None:
         self.status = status
@@ -410,8 +471,13 @@ class Registration:
             self.wanted_version = control.config_version
             if control.config_version not in {self._config.version_stamp, self.given_up_version}:
                 ended = Ended.RESTART
-        if ended is not None and self._ended is not None and not self._ended.done():
-            self._ended.set_result(ended)
+        if ended is not None and self._ended is None:
+            self._ended = ended
+            self._nudge()
+
+
+def _registered_with(link: _Link) -> RegistrationStatus:
+    return RegistrationStatus(link.connection.host, "Registered", Phase.REGISTERED)
 
 
 def _control(request: Request) -> ServiceControl | None:

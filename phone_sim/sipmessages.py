@@ -183,4 +183,5 @@ def _via(caller: Caller, branch: str) -> str:
 
 def _date(moment: datetime) -> str:
     day, month = _DAYS[moment.weekday()], _MONTHS[moment.month - 1]
-    return f"{day}, {moment.day:02d} {month} {moment.year} {moment:%H:%M:%S} GMT"
+    time = f"{moment.hour:02d}:{moment.minute:02d}:{moment.second:02d}"
+    return f"{day}, {moment.day:02d} {month} {moment.year} {time} GMT"

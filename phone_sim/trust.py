@@ -25,6 +25,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from phone_sim.reasons import Reason
@@ -178,8 +179,12 @@ Verdict = Accept | KeepOld
 Decision = Verdict | AskTvs
 
 
+@lru_cache(maxsize=16)
 def read_list(data: bytes) -> TrustList | KeepOld:
-    """Parses a list as a phone loads it: over 64 KiB it is not loaded at all (R-ITL-8)."""
+    """Parses a list as a phone loads it: over 64 KiB it is not loaded at all (R-ITL-8).
+
+    Equal bytes give the same object, as all phones of a fleet hold the same few lists.
+    """
     if len(data) > MAX_PHONE_FILE_SIZE:
         return KeepOld(Reason.TOO_LARGE, f"{len(data)} bytes; the limit is {MAX_PHONE_FILE_SIZE}")
     try:

@@ -10,6 +10,7 @@ from base.trace import MemorySink, Trace
 from cluster.endpoints import Endpoints, Ports
 from lab.laboratory import Laboratory
 from lab.ports import PortPlan
+from services.callmanager.service import CiscoCallManager
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -66,6 +67,16 @@ class SharedLab:
     @property
     def snapshot(self) -> ClusterSnapshot:
         return self._laboratory.clusters["alpha"].store.snapshot
+
+    def registered(self, node: str = PUB) -> list[str]:
+        """Devices that are registered with a node now."""
+
+        async def look() -> list[str]:
+            services = self._laboratory.nodes[node].supervisor.services
+            (found,) = (service for service in services if isinstance(service, CiscoCallManager))
+            return [item.device for item in found.registrar.registrations]
+
+        return self.call(look)
 
     def ports(self, node: str = PUB) -> Ports:
         return self._laboratory.endpoints.of(node)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from defusedxml import DefusedXmlException
@@ -114,6 +115,7 @@ def _part(piece: bytes) -> Part:
     return Part("text/plain", content)
 
 
+@cache
 def register_body() -> bytes:
     """The body of a phone's REGISTER: register all lines, and the options that it offers."""
     lines = [_XML, "<x-cisco-remotecc-request>", "  <optionsind>", '    <combine max="6">', "      <remotecc>"]
@@ -127,6 +129,7 @@ def register_body() -> bytes:
     return join_parts(Part(REQUEST_TYPE, text.encode("ascii")) for text in (_BULK_REGISTER, options))
 
 
+@cache
 def register_answer() -> bytes:
     """The body of UCM's 200 to it: of each offer the unsolicited notification is taken, and what UCM supports."""
     lines = ["<x-cisco-remotecc-response>", "<response>", "<code>200</code>", "<optionsind>", '<combine max="6">']
@@ -142,12 +145,14 @@ def registers_all_lines(parts: Iterable[Part]) -> bool:
     Raises:
         WireError: a part is no XML that can be read.
     """
-    for part in parts:
-        if part.content_type == REQUEST_TYPE:
-            contact = _parse(part.content, "registration").find("bulkregisterreq/contact")
-            if contact is not None and contact.get("all") == "true":
-                return True
-    return False
+    return any(_asks_for_all(part.content) for part in parts if part.content_type == REQUEST_TYPE)
+
+
+@lru_cache(maxsize=32)
+def _asks_for_all(content: bytes) -> bool:
+    """Phones of one firmware all send the same, every two minutes."""
+    contact = _parse(content, "registration").find("bulkregisterreq/contact")
+    return contact is not None and contact.get("all") == "true"
 
 
 @dataclass(frozen=True, slots=True)

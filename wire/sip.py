@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from wire.errors import WireError
@@ -50,7 +51,9 @@ _SINGLE = frozenset({"from", "to", "call-id", "cseq"})
 Headers = tuple[tuple[str, str], ...]
 
 
+@lru_cache(maxsize=256)
 def _long(name: str) -> str:
+    """The name in lower case and full length; all peers use the same few, and it is asked for very often."""
     lower = name.lower()
     return _COMPACT.get(lower, lower)
 
@@ -63,7 +66,10 @@ class _Message:
     def get(self, name: str) -> str | None:
         """Value of the first field of that name, however it is written; None when there is none."""
         wanted = _long(name)
-        return next((value for key, value in self.headers if _long(key) == wanted), None)
+        for key, value in self.headers:
+            if _long(key) == wanted:
+                return value
+        return None
 
     def all(self, name: str) -> tuple[str, ...]:
         """Values of all fields of that name, in order."""
@@ -139,9 +145,14 @@ def _check_start(line: str) -> None:
         raise WireError(f"SIP start line {line[:60]!r} is neither request nor response")
 
 
+@lru_cache(maxsize=256)
+def _is_token(name: str) -> bool:
+    return _TOKEN.fullmatch(name) is not None
+
+
 def _header_line(name: str, value: str) -> str:
     line = f"{name}: {value}"
-    if not _TOKEN.fullmatch(name) or _long(name) == "content-length" or value != value.strip(_BLANKS):
+    if not _is_token(name) or _long(name) == "content-length" or value != value.strip(_BLANKS):
         raise WireError(f"SIP header field {line[:60]!r} cannot be written")
     if _BREAKS.search(line) or len(line) > MAX_LINE:
         raise WireError(f"SIP line with a line break or NUL, or too long: {line[:60]!r}")
@@ -161,15 +172,27 @@ def decode(data: bytes) -> Message:
     head, end, rest = data.lstrip(b"\r\n").partition(_END_OF_HEAD)
     if not end:
         raise WireError("SIP message without the blank line after its header fields")
-    lines = _lines(head)
-    headers = _headers(lines[1:])
-    length = _content_length(headers)
-    if length is None:
-        length = len(rest)
+    read = _read_head(head)
+    length = len(rest) if read.length is None else read.length
     if length > len(rest):
         raise WireError(f"SIP message announces {length} bytes of body and has {len(rest)}")
+    return _build(read, rest[:length])
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """Start line and header fields; `length` is that of the body, None where it is not said."""
+
+    start: str
+    headers: Headers
+    length: int | None
+
+
+def _read_head(head: bytes) -> _Head:
+    lines = _lines(head)
+    headers = _headers(lines[1:])
     kept = tuple(item for item in headers if _long(item[0]) != "content-length")
-    return _build(lines[0], kept, rest[:length])
+    return _Head(lines[0], kept, _content_length(headers))
 
 
 def _lines(head: bytes) -> list[str]:
@@ -201,7 +224,7 @@ def _headers(lines: list[str]) -> list[tuple[str, str]]:
     for line in lines:
         name, colon, value = line.partition(":")
         name = name.rstrip(_BLANKS)
-        if not colon or not _TOKEN.fullmatch(name):
+        if not colon or not _is_token(name):
             raise WireError(f"SIP header field {line[:60]!r} is not NAME: VALUE")
         headers.append((name, value.strip(_BLANKS)))
     return headers
@@ -217,7 +240,8 @@ def _content_length(headers: list[tuple[str, str]]) -> int | None:
     return int(value)
 
 
-def _build(start: str, headers: Headers, body: bytes) -> Message:
+def _build(head: _Head, body: bytes) -> Message:
+    start, headers = head.start, head.headers
     status = _STATUS_LINE.fullmatch(start)
     request = _REQUEST_LINE.fullmatch(start)
     message: Message
@@ -250,8 +274,10 @@ class Framer:
 
     _buffer: bytearray = field(default_factory=bytearray)
     _searched: int = 0
-    _whole: int = 0
-    """Length of the message at the start of the buffer; 0 until its header fields are there."""
+    _head: _Head | None = None
+    """Of the message at the start of the buffer; None until its header fields are there."""
+    _body: int = 0
+    """Where its body begins."""
 
     @property
     def waiting(self) -> int:
@@ -268,16 +294,18 @@ class Framer:
         return iter(self._next, None)
 
     def _next(self) -> Message | None:
-        if not self._whole:
-            self._whole = self._measure()
-        if not self._whole or len(self._buffer) < self._whole:
+        head = self._head or self._measure()
+        if head is None or head.length is None:
             return None
-        message = decode(bytes(self._buffer[: self._whole]))
-        del self._buffer[: self._whole]
-        self._whole = self._searched = 0
+        whole = self._body + head.length
+        if len(self._buffer) < whole:
+            return None
+        message = _build(head, bytes(self._buffer[self._body : whole]))
+        del self._buffer[:whole]
+        self._head, self._searched = None, 0
         return message
 
-    def _measure(self) -> int:
+    def _measure(self) -> _Head | None:
         while self._buffer[:2] == b"\r\n":
             del self._buffer[:2]
             self._searched = 0
@@ -286,14 +314,15 @@ class Framer:
             self._searched = len(self._buffer)
             if self._searched > MAX_MESSAGE:
                 raise WireError(f"SIP header fields of over {MAX_MESSAGE} bytes")
-            return 0
-        length = _content_length(_headers(_lines(bytes(self._buffer[:end]))[1:]))
-        if length is None:
+            return None
+        head = _read_head(bytes(self._buffer[:end]))
+        if head.length is None:
             raise WireError("SIP message in a stream without Content-Length")
-        whole = end + len(_END_OF_HEAD) + length
+        self._head, self._body = head, end + len(_END_OF_HEAD)
+        whole = self._body + head.length
         if whole > MAX_MESSAGE:
             raise WireError(f"SIP message of {whole} bytes is over the limit of {MAX_MESSAGE}")
-        return whole
+        return head
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,7 +88,7 @@ def boot(
     from lab.reports import print_boot
 
     with open_trace(trace) as events:
-        phone = _phone(mac, model, _servers(tftp, http_port, https_port), flash, events, auth_string, clock)
+        phone = _phone(mac, model, tftp_servers(tftp, http_port, https_port), flash, events, auth_string, clock)
         report = asyncio.run(phone.boot())
     if as_json:
         print_json(report.as_json())
@@ -120,7 +120,7 @@ def run(
 
     where = web_address(web) if web is not None else None
     with open_trace(trace) as events:
-        servers = _servers(tftp, http_port, https_port)
+        servers = tftp_servers(tftp, http_port, https_port)
         phone = _phone(mac, model, servers, flash, events, auth_string, clock)
         hosts = tuple(server.host for server in servers)
         page = WebPage(where, hosts, events) if where is not None else None
@@ -232,7 +232,12 @@ def factory_reset(flash: FolderOption, trace: TraceOption = None) -> None:
     err.print(f"{phone.name} is factory-new.")
 
 
-def _servers(tftp: list[str], http_port: int | None, https_port: int | None) -> list[TftpServer]:
+def tftp_servers(tftp: list[str], http_port: int | None, https_port: int | None) -> list[TftpServer]:
+    """The servers that the options name.
+
+    Raises:
+        typer.BadParameter: one cannot be understood.
+    """
     from phone_sim.servers import TFTP_PORT, TftpServer
 
     servers: list[TftpServer] = []

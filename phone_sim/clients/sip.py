@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from phone_sim.clients.errors import FetchError, ServerRefused, ServerUnreachable, TransferFailed
 from phone_sim.trust import KeepOld
@@ -31,17 +31,33 @@ class SipConnection:
     """One connection; `request` asks and waits, what the server asks goes to `on_request`.
 
     Attributes:
-        closed: set when the connection is gone, for whatever reason.
+        closed: the connection is gone, for whatever reason.
+        on_closed: told of that, once.
+        local: the phone's address and port.
     """
+
+    __slots__ = (
+        "_on_request",
+        "_send",
+        "_stop",
+        "_waiting",
+        "closed",
+        "host",
+        "local",
+        "on_closed",
+        "port",
+        "transport",
+    )
 
     def __init__(self, host: str, port: int, transport: str, on_request: Callable[[Request], None]) -> None:
         self.host, self.port, self.transport = host, port, transport
-        self.closed = asyncio.Event()
-        self._on_request = on_request
-        self._waiting: dict[tuple[str, str], asyncio.Future[Response]] = {}
-        self._send: Callable[[bytes], None] | None = None
-        self._stop: Callable[[], None] = lambda: None
+        self.closed = False
+        self.on_closed: Callable[[], None] | None = None
         self.local: tuple[str, int] = ("", 0)
+        self._on_request = on_request
+        self._waiting: dict[tuple[str, str], asyncio.Future[Response | None]] = {}
+        self._send: Callable[[bytes], None] | None = None
+        self._stop: Callable[[], None] | None = None
 
     async def open(self, tls: Tls | None, timeout_s: float) -> None:
         """Connects.
@@ -97,8 +113,11 @@ class SipConnection:
 
     def send(self, message: Message) -> None:
         """Sends without waiting for anything."""
-        if self._send is not None and not self.closed.is_set():
-            self._send(encode(message))
+        self._write(encode(message))
+
+    def _write(self, data: bytes) -> None:
+        if self._send is not None and not self.closed:
+            self._send(data)
 
     async def request(self, message: Request, timeout_s: float) -> Response:
         """The final response; over UDP the request is repeated until there is one.
@@ -106,27 +125,23 @@ class SipConnection:
         Raises:
             SipUnreachable: there is none in time, or the connection is gone.
         """
-        key = (message.require("Call-ID"), message.require("CSeq"))
-        future: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        key, data = (message.require("Call-ID"), message.require("CSeq")), encode(message)
+        future: asyncio.Future[Response | None] = loop.create_future()
         self._waiting[key] = future
-        gone = asyncio.ensure_future(self.closed.wait())
-        wait_s = _T1_S
+        end, wait_s = loop.time() + timeout_s, _T1_S
         try:
-            async with asyncio.timeout(timeout_s):
-                while True:
-                    self.send(message)
-                    patience = wait_s if self.transport == "UDP" else None
-                    pending: set[asyncio.Future[Any]] = {future, gone}
-                    await asyncio.wait(pending, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
-                    if future.done():
-                        return future.result()
-                    if gone.done():
-                        raise SipUnreachable(f"{self.host}:{self.port} closed the connection")
-                    wait_s = min(2 * wait_s, _T2_S)
-        except TimeoutError as error:
-            raise SipUnreachable(f"{self.host}:{self.port} did not answer in {timeout_s:g} s") from error
+            while not self.closed:
+                self._write(data)
+                left_s = max(0.0, end - loop.time())
+                await asyncio.wait({future}, timeout=min(wait_s, left_s) if self.transport == "UDP" else left_s)
+                if future.done() and (response := future.result()) is not None:
+                    return response
+                if loop.time() >= end:
+                    raise SipUnreachable(f"{self.host}:{self.port} did not answer in {timeout_s:g} s")
+                wait_s = min(2 * wait_s, _T2_S)
+            raise SipUnreachable(f"{self.host}:{self.port} closed the connection")
         finally:
-            gone.cancel()
             self._waiting.pop(key, None)
 
     def take(self, message: Message) -> None:
@@ -139,17 +154,27 @@ class SipConnection:
             future.set_result(message)
 
     def lost(self) -> None:
-        """The connection is gone."""
-        self.closed.set()
+        """The connection is gone: nobody waits for it any longer."""
+        if self.closed:
+            return
+        self.closed = True
+        for future in self._waiting.values():
+            if not future.done():
+                future.set_result(None)
+        if self.on_closed is not None:
+            self.on_closed()
 
     def close(self) -> None:
         """Ends it."""
-        with contextlib.suppress(OSError):
-            self._stop()
-        self.closed.set()
+        if self._stop is not None:
+            with contextlib.suppress(OSError):
+                self._stop()
+        self.lost()
 
 
 class _Stream(asyncio.Protocol):
+    __slots__ = ("_connection", "_framer", "_transport")
+
     def __init__(self, connection: SipConnection) -> None:
         self._connection = connection
         self._framer = Framer()
@@ -171,6 +196,8 @@ class _Stream(asyncio.Protocol):
 
 
 class _Datagrams(asyncio.DatagramProtocol):
+    __slots__ = ("_connection",)
+
     def __init__(self, connection: SipConnection) -> None:
         self._connection = connection
 

@@ -123,8 +123,7 @@ async def fetch(host: str, port: int, name: str, *, timeout_s: float, trace: Tra
     where = f"tftp://{host}:{port}/{name}"
     loop = asyncio.get_running_loop()
     try:
-        found = await loop.getaddrinfo(host, port, family=socket.AF_INET, type=socket.SOCK_DGRAM)
-        address = (str(found[0][4][0]), port)
+        address = (await _address_of(host), port)
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         sock.setsockopt(socket.SOL_IP, _IP_RECVERR, 1)
         sock.bind(("", 0))
@@ -134,7 +133,8 @@ async def fetch(host: str, port: int, name: str, *, timeout_s: float, trace: Tra
     except UnicodeError as error:  # not even a name: a..b
         raise ServerUnreachable(f"{where} cannot be reached: {error}") from error
     try:
-        data = await asyncio.wait_for(read.done, timeout_s)
+        async with asyncio.timeout(timeout_s):
+            data = await read.done
     except TimeoutError as error:
         if read.blocks:
             raise TransferFailed(f"{where} did not arrive in {timeout_s:g} s") from error
@@ -143,3 +143,13 @@ async def fetch(host: str, port: int, name: str, *, timeout_s: float, trace: Tra
         transport.close()
     trace.emit("tftp_received", file=name, server=f"{host}:{port}", bytes=len(data), blocks=read.blocks)
     return data
+
+
+async def _address_of(host: str) -> str:
+    """A name is looked up in a thread; an address, as phones are usually given, costs none."""
+    try:
+        socket.inet_pton(socket.AF_INET, host)
+    except (OSError, UnicodeError, ValueError):
+        found = await asyncio.get_running_loop().getaddrinfo(host, None, family=socket.AF_INET, type=socket.SOCK_DGRAM)
+        return str(found[0][4][0])
+    return host

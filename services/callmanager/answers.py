@@ -42,7 +42,8 @@ class Moment:
 def sip_date(moment: datetime) -> str:
     """RFC 1123 date, in English whatever the locale."""
     day, month = _DAYS[moment.weekday()], _MONTHS[moment.month - 1]
-    return f"{day}, {moment.day:02d} {month} {moment.year} {moment:%H:%M:%S} GMT"
+    time = f"{moment.hour:02d}:{moment.minute:02d}:{moment.second:02d}"
+    return f"{day}, {moment.day:02d} {month} {moment.year} {time} GMT"
 
 
 def trying(request: Request, moment: Moment) -> Response:

@@ -365,3 +365,60 @@ def test_no_mistake_shows_a_pin() -> None:
     (line,) = problems(GOOD + USERS.replace("0123", "01x23"))
     assert line.endswith("clusters.0.users.0.pin: a PIN has 1 to 32 digits")
     assert "horse" not in str(problems(GOOD + USERS.replace("pin:", "pn:")))
+
+
+RANGES = (
+    GOOD
+    + """    device_ranges:
+      - {first: 0A:FF:00:00:00:FE, count: 3, model: 8865, first_number: 0098, device_pool: Load, encrypted_config: true}
+      - {first: 0BFF00001000, count: 1, model: 7841}
+"""
+)
+
+
+def test_a_range_stands_for_devices_whose_addresses_and_numbers_follow_each_other() -> None:
+    cluster = parse_config(RANGES, "lab.yaml", {}).clusters[0]
+    devices = cluster.devices_by_name
+    assert list(devices)[-4:] == ["SEP0AFF000000FE", "SEP0AFF000000FF", "SEP0AFF00000100", "SEP0BFF00001000"]
+    assert len(devices) == len(cluster.devices) + 4
+    numbers = [[line.number for line in device.lines] for device in devices.values()][-4:]
+    assert numbers == [["0098"], ["0099"], ["0100"], []]
+    third = devices["SEP0AFF00000100"]
+    assert (third.model, third.device_pool, third.encrypted_config) == ("8865", "Load", True)
+    assert type(cluster).model_validate_json(cluster.model_dump_json()).devices_by_name == devices
+
+
+@pytest.mark.parametrize(
+    ("change", "where", "message"),
+    [
+        (("count: 3", "count: 0"), "0.count", "0 is less than 1"),
+        (("count: 3", "count: 100001"), "0.count", "100001 is more than 100000"),
+        (("count: 3", "count: many"), "0.count", "'many' is no whole number"),
+        (("first_number: 0098", "first_number: 9998"), "0", "3 numbers from 9998 take more digits than it has"),
+        (("0A:FF:00:00:00:FE", "FF:FF:FF:FF:FF:FE"), "0", "3 MAC addresses from FFFFFFFFFFFE go beyond FFFFFFFFFFFF"),
+        (("0A:FF:00:00:00:FE", "0A:FF"), "0.first", "is not a MAC address"),
+        (("0BFF00001000", "0AFF00000100"), "1.first", "'SEP0AFF00000100' of the range appears more than once"),
+        (("0BFF00001000, count: 1", "0AFF000000F0, count: 15"), "1.first", "'SEP0AFF000000FE' of the range"),
+        (("0BFF00001000", "001122334455"), "1.first", "'SEP001122334455' of the range appears more than once"),
+        (
+            ("device_pool: Load", "callmanager_group: Elsewhere"),
+            "0.callmanager_group",
+            "'Elsewhere', which does not exist",
+        ),
+        (("device_pool: Load", "lines: []"), "0.lines", "this key is not known here"),
+    ],
+)
+def test_ranges_that_cannot_be_are_named(change: tuple[str, str], where: str, message: str) -> None:
+    found = problems(RANGES.replace(*change))
+    assert len(found) == 1
+    assert f"clusters.0.device_ranges.{where}: " in found[0]
+    assert message in found[0]
+
+
+@pytest.mark.parametrize("last", ["9997", "9999999999"])
+def test_a_range_may_reach_the_last_number_and_the_last_address(last: str) -> None:
+    text = RANGES.replace("first_number: 0098", f"first_number: {last[:-1]}7").replace(
+        "0A:FF:00:00:00:FE", "FFFFFFFFFFFD"
+    )
+    cluster = parse_config(text, "lab.yaml", {}).clusters[0]
+    assert cluster.devices_by_name["SEPFFFFFFFFFFFF"].lines[0].number == f"{last[:-1]}9"
