@@ -151,13 +151,13 @@ def test_a_phone_runs_without_a_keyboard(running: SharedLab, tmp_path: Path, num
 
 def test_a_phone_whose_server_is_away_tries_again_until_it_ends(running: SharedLab, tmp_path: Path) -> None:
     with RunningPhone(running, tmp_path, "--lang", "ja") as phone:
-        phone.shows("Registered (127.0.0.1)")
+        phone.shows("登録済み (127.0.0.1)")
         supervisors = [node.supervisor for node in running._laboratory.nodes.values()]
         for supervisor in supervisors:
             running.call(lambda supervisor=supervisor: supervisor.stop("Cisco CallManager"))  # type: ignore[misc]
         phone.shows("Registering with 127.0.0.1", 3)
         running.call(lambda: supervisors[1].start("Cisco CallManager"))
-        phone.shows("Registered (127.0.0.1)", 2)
+        phone.shows("登録済み (127.0.0.1)", 2)
         assert phone.end() == 0
 
 
