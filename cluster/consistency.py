@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from cluster.parameters import FIPS_MODE, SECURITY_MODE, check_parameter
+from cluster.phonesettings import DEFAULT_RULES, STANDARD_USER
 from wire.errors import Refusal
 
 if TYPE_CHECKING:
@@ -21,6 +22,17 @@ DEFAULT_GROUP = "Default"
 GROUP_SIZE = 5
 """Members of a CallManager group, as many as phones take."""
 
+_SETTINGS = {
+    "soft_key_templates": "soft key template",
+    "dial_rules": "set of dial rules",
+    "user_locales": "user locale",
+    "network_locales": "network locale",
+}
+_CHOSEN = {
+    "soft_key_template": ("soft_key_templates", STANDARD_USER),
+    "dial_rules": ("dial_rules", DEFAULT_RULES),
+}
+"""Key of a device -> where it has to be defined, and the one that always is."""
 _TRUE = frozenset({"true", "yes", "on", "1", "t", "y"})
 _MAC = re.compile(r"[0-9A-F]{12}")
 
@@ -60,7 +72,9 @@ def contradictions(cluster: Mapping[str, object]) -> Iterator[Contradiction]:
     yield from _nodes(nodes)
     yield from _groups(groups, [str(node["name"]) for _, node in nodes if isinstance(node.get("name"), str)])
     known = {str(group.get("name")) for _, group in groups} or {DEFAULT_GROUP}
-    yield from _devices(list(_mappings(cluster.get("devices"))), known)
+    devices = list(_mappings(cluster.get("devices")))
+    yield from _devices(devices, known)
+    yield from _phone_settings(cluster, devices)
     yield from _parameters(cluster.get("parameters"))
 
 
@@ -99,6 +113,23 @@ def _devices(devices: list[tuple[int, Mapping[str, object]]], groups: set[str]) 
             known = ", ".join(sorted(groups))
             where = ("devices", index, "callmanager_group")
             yield where, f"device names CallManager group {group!r}, which does not exist; groups: {known}"
+
+
+def _phone_settings(
+    cluster: Mapping[str, object], devices: list[tuple[int, Mapping[str, object]]]
+) -> Iterator[Contradiction]:
+    """Locales may be defined nowhere: their files can lie in the TFTP directory, or nowhere, as in a real cluster."""
+    for key, what in _SETTINGS.items():
+        names = [((key, index, "name"), item.get("name")) for index, item in _mappings(cluster.get(key))]
+        yield from _repeated(what, names)
+    for device_key, (key, built_in) in _CHOSEN.items():
+        names = [str(item.get("name")) for _, item in _mappings(cluster.get(key))]
+        known = {name.lower(): name for name in (built_in, *names)}
+        for index, device in devices:
+            chosen = device.get(device_key)
+            if isinstance(chosen, str) and chosen and chosen.lower() not in known:
+                there = ", ".join(sorted(known.values()))
+                yield ("devices", index, device_key), f"{_SETTINGS[key]} {chosen!r} does not exist; there are: {there}"
 
 
 def _parameters(parameters: object) -> Iterator[Contradiction]:

@@ -9,20 +9,34 @@ import uuid
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from cluster.consistency import DEFAULT_GROUP, GROUP_SIZE, contradictions, normalise_mac
+from cluster.modelbase import Model, ShortText, Text, printable
 from cluster.parameters import check_parameter
+from cluster.phonesettings import (
+    BUILT_IN_RINGS,
+    DEFAULT_RULES,
+    ENGLISH,
+    STANDARD_USER,
+    UNITED_STATES,
+    DialRules,
+    LocaleName,
+    NetworkLocale,
+    Ring,
+    SoftKeyTemplate,
+    UserLocale,
+)
 from cluster.releases import RELEASES
 from wire.errors import Refusal
+from wire.ringlist import MAX_RINGS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 _DOMAIN = re.compile(rf"(?=.{{1,189}}$){_HOST.pattern}(?:\.{_HOST.pattern})*")
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _NAMESPACE = uuid.UUID("6f0d7c1e-6f2a-5a0e-9c1b-0c7a4a1b2c3d")
 
 MAX_LINES = 255
@@ -53,12 +67,6 @@ def _domain(text: str) -> str:
     return text
 
 
-def _printable(text: str) -> str:
-    if _UNPRINTABLE.search(text):
-        raise ValueError(f"{text!r} has a character that cannot be printed")
-    return text
-
-
 def _address(text: str) -> str:
     try:
         return str(ipaddress.IPv4Address(text))
@@ -81,14 +89,6 @@ def _service(text: str) -> str:
 HostName = Annotated[str, AfterValidator(_host)]
 Address = Annotated[str, AfterValidator(_address)]
 MacAddress = Annotated[str, BeforeValidator(lambda value: normalise_mac(str(value)))]
-Text = Annotated[str, Field(max_length=128), AfterValidator(_printable)]
-ShortText = Annotated[str, Field(max_length=64), AfterValidator(_printable)]
-
-
-class Model(BaseModel):
-    """Common rules: unknown keys are errors, values never change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Subject(Model):
@@ -135,6 +135,9 @@ class Device(Model):
     Attributes:
         security: of its phone security profile.
         encrypted_config: its profile has "TFTP Encrypted Config".
+        soft_key_template: name; empty for none.
+        dial_rules: name; empty for none.
+        user_locale: name; empty for none, and so for the next.
     """
 
     mac: MacAddress
@@ -145,6 +148,10 @@ class Device(Model):
     lines: Annotated[tuple[Line, ...], Field(max_length=MAX_LINES)] = ()
     security: Literal["non-secure", "authenticated", "encrypted"] = "non-secure"
     encrypted_config: bool = False
+    soft_key_template: Text = STANDARD_USER
+    dial_rules: Text = DEFAULT_RULES
+    user_locale: LocaleName | Literal[""] = ENGLISH
+    network_locale: LocaleName | Literal[""] = UNITED_STATES
 
     @property
     def name(self) -> str:
@@ -187,13 +194,18 @@ class ClusterDefinition(Model):
     release: Annotated[str, AfterValidator(_release)] = "12.5"
     domain: Annotated[str, AfterValidator(_domain)] = "lab.example"
     subject: Subject = Subject()
-    parameters: dict[str, str] = {}
+    parameters: dict[str, str] = {}  # noqa: RUF012 - pydantic copies defaults
     nodes: Annotated[tuple[NodeDefinition, ...], Field(min_length=1)]
     callmanager_groups: tuple[CallManagerGroup, ...] = ()
     devices: tuple[Device, ...] = ()
     phone_services: tuple[PhoneService, ...] = ()
     auto_registration: AutoRegistration | None = None
-    tftp_directory: Annotated[str, Field(min_length=1), AfterValidator(_printable)] | None = None
+    rings: Annotated[tuple[Ring, ...], Field(max_length=MAX_RINGS)] = BUILT_IN_RINGS
+    soft_key_templates: tuple[SoftKeyTemplate, ...] = ()
+    dial_rules: tuple[DialRules, ...] = ()
+    user_locales: tuple[UserLocale, ...] = ()
+    network_locales: tuple[NetworkLocale, ...] = ()
+    tftp_directory: Annotated[str, Field(min_length=1), AfterValidator(printable)] | None = None
 
     @field_validator("parameters")
     @classmethod

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lab.story.text import Language
     from phone_sim.clients.capf import CapfResult
     from phone_sim.messages import StatusMessage
-    from phone_sim.report import BootReport, DecisionReport, DirectoryReport, ListSummary, Settings
+    from phone_sim.report import BootReport, DecisionReport, DirectoryReport, FileSummary, ListSummary, Settings
 
 _ACCEPTED, _REFUSED = Text("accepted", "受入"), Text("refused", "拒否")
 _ASKED = Text("TVS {server} was asked", "TVS {server} に問い合わせ")
@@ -63,6 +63,16 @@ _SOURCES = {
     "flash": Text("configuration from flash", "設定ファイルはフラッシュから"),
     "none": Text("no configuration", "設定ファイルなし"),
 }
+_FILES = Text("Files beside the configuration", "設定ファイル以外に保持しているファイル")
+_BYTES = Text("{size} bytes", "{size} バイト")
+_KINDS = {
+    "user locale": Text("user locale", "ユーザ ロケール"),
+    "network locale": Text("network locale", "ネットワーク ロケール"),
+    "application dial rules": Text("application dial rules", "アプリケーション ダイヤル ルール"),
+    "soft keys": Text("soft keys", "ソフトキー"),
+    "dial template": Text("dial template", "ダイヤル テンプレート"),
+    "ring list": Text("ring list", "呼出音リスト"),
+}
 _MESSAGES = Text("Status messages", "ステータスメッセージ")
 
 
@@ -103,6 +113,7 @@ def print_boot(console: Console, report: BootReport, language: Language) -> None
     console.print(decision_table(report.decisions, language))
     if report.capf is not None:
         _print_capf(console, report.capf, language)
+    _print_files(console, report.files, language)
     _print_messages(console, report.status_messages, language)
     source = _SOURCES[report.config_source].of(language)
     console.print(
@@ -152,6 +163,7 @@ def print_settings(console: Console, settings: Settings) -> None:
         console.print(f"  Unified CM: {', '.join(config.call_managers) or '-'}")
         console.print(f"  TVS: {', '.join(config.tvs_servers) or '-'}")
         console.print(f"  Directory: {config.directory_url or '-'}")
+    _print_files(console, settings.files)
     _print_messages(console, settings.status_messages)
 
 
@@ -162,6 +174,17 @@ def _print_list(console: Console, summary: ListSummary) -> None:
     table = Table.grid(padding=(0, 2))
     for function, subject in summary.records:
         table.add_row("  ", function, subject or "(blank)")
+    console.print(table)
+
+
+def _print_files(console: Console, files: Sequence[FileSummary], language: Language = "en") -> None:
+    if not files:
+        return
+    console.print(_FILES.of(language), style="bold")
+    table = Table.grid(padding=(0, 2))
+    for file in files:
+        size = _BYTES.of(language, size=str(file.size))
+        table.add_row("  ", _KINDS[file.kind].of(language), printable(file.name), size, f"SHA-256 {file.sha256[:16]}…")
     console.print(table)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from phone_sim.credentials import Credential, decode_credential, encode_credential
 from phone_sim.flash import FlashError, Item
 from phone_sim.messages import Status, StatusLog, StatusMessage
+from phone_sim.namedfiles import HeldFile, Kind
 from phone_sim.trust import Held, KeepOld, ListKind, read_list
 from wire.encryptedfile import certificate_hash
 from wire.errors import WireError
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 Config = PhoneConfig | DefaultConfig
 _ITEM = {ListKind.CTL: Item.CTL, ListKind.ITL: Item.ITL}
 _CREDENTIAL_ITEM = {Credential.LSC: Item.LSC, Credential.MIC: Item.MIC}
+_FILE_ITEM = {kind: Item[kind.name] for kind in Kind}
 _NOT_LOADED = {ListKind.CTL: Status.CTL_NOT_LOADED, ListKind.ITL: Status.ITL_NOT_LOADED}
 
 
@@ -34,6 +36,7 @@ class PhoneMemory:
         itl: installed ITL.
         config: last good configuration.
         credentials: the phone's own certificates with their keys.
+        files: those beside the configuration.
         log: status messages.
     """
 
@@ -45,6 +48,8 @@ class PhoneMemory:
         self.ctl = self._load_list(ListKind.CTL)
         self.itl = self._load_list(ListKind.ITL)
         self.config = self._load_config()
+        held = {kind: self._load_file(kind) for kind in Kind}
+        self.files = {kind: file for kind, file in held.items() if file is not None}
         loaded = {credential: self._load_credential(credential) for credential in Credential}
         self.credentials = {credential: identity for credential, identity in loaded.items() if identity is not None}
 
@@ -113,6 +118,26 @@ class PhoneMemory:
         self.flash.write(Item.CONFIG, plain)
         self.config = config
 
+    def install_file(self, kind: Kind, file: HeldFile) -> None:
+        """Puts an accepted file into flash, unless it is there already.
+
+        Raises:
+            FlashError: flash keeps the old one.
+        """
+        if self.files.get(kind) != file:
+            self.flash.write(_FILE_ITEM[kind], file.encode())
+            self.files[kind] = file
+
+    def forget_files_except(self, named: set[Kind]) -> None:
+        """Removes the files of kinds that the configuration in use does not name.
+
+        Raises:
+            FlashError: one cannot be removed.
+        """
+        for kind in self.files.keys() - named:
+            self.flash.delete(_FILE_ITEM[kind])
+            del self.files[kind]
+
     def erase_lists(self) -> None:
         """Forgets both trust lists.
 
@@ -165,6 +190,14 @@ class PhoneMemory:
             return decode_credential(data) if data else None
         except (FlashError, WireError) as error:
             self.say(Status.CREDENTIAL_NOT_LOADED, credential.value, reason="flash_unreadable", detail=str(error))
+            return None
+
+    def _load_file(self, kind: Kind) -> HeldFile | None:
+        try:
+            data = self.flash.read(_FILE_ITEM[kind])
+            return HeldFile.decode(data) if data else None
+        except (FlashError, WireError) as error:
+            self.say(Status.CREDENTIAL_NOT_LOADED, kind.value, reason="flash_unreadable", detail=str(error))
             return None
 
     def _load_config(self) -> Config | None:

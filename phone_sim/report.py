@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from phone_sim.namedfiles import Kind
 from phone_sim.trust import ListKind
 from wire.phoneconfig import PhoneConfig
 from wire.trustlist import Function
@@ -75,7 +76,8 @@ class DecisionReport:
     """One trust decision.
 
     Attributes:
-        what: ``CTL``, ``ITL``, ``configuration``, ``default configuration`` or ``server``.
+        what: ``CTL``, ``ITL``, ``configuration``, ``default configuration``, ``server``, or the kind of a file beside
+            the configuration: ``ring list``.
         subject: the file's name, or the server's certificate.
         accepted: taken; otherwise the old was kept.
         reason: the rule that decided.
@@ -242,12 +244,37 @@ class CertificateSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class FileSummary:
+    """A file beside the configuration that the phone holds.
+
+    Attributes:
+        kind: ``ring list`` and so on, see `phone_sim.namedfiles.Kind`.
+        sha256: of its content.
+    """
+
+    kind: str
+    name: str
+    size: int
+    sha256: str
+
+
+def file_summaries(memory: PhoneMemory) -> tuple[FileSummary, ...]:
+    """All of them, in the order in which phones ask for them."""
+    return tuple(
+        FileSummary(kind.value, held.name, len(held.data), held.sha256)
+        for kind in Kind
+        if (held := memory.files.get(kind)) is not None
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The security and trust-list menus of the phone.
 
     Attributes:
         cluster_mode: ``mixed`` or ``non-secure``, read from the CTL (R-CTL-2).
         certificates: the phone's own, LSC and MIC; empty for none.
+        files: those beside the configuration.
     """
 
     device: str
@@ -257,6 +284,7 @@ class Settings:
     config: ConfigSummary | None
     certificates: tuple[CertificateSummary, ...]
     status_messages: tuple[StatusMessage, ...]
+    files: tuple[FileSummary, ...] = ()
 
     @classmethod
     def of(cls, device: str, model: str, memory: PhoneMemory) -> Settings:
@@ -271,6 +299,7 @@ class Settings:
                 CertificateSummary.of(kind.value, identity.certificate) for kind, identity in memory.credentials.items()
             ),
             status_messages=memory.log.messages,
+            files=file_summaries(memory),
         )
 
     def as_json(self) -> dict[str, Json]:
@@ -282,6 +311,7 @@ class Settings:
             "trust_lists": [summary.as_json() for summary in self.trust_lists],
             "config": self.config.as_json() if self.config else None,
             "certificates": [asdict(certificate) for certificate in self.certificates],
+            "files": [asdict(file) for file in self.files],
             "status_messages": [asdict(message) for message in self.status_messages],
         }
 
@@ -310,6 +340,7 @@ class BootReport:
         config: what it goes on with; None when it has nothing.
         config_source: ``server`` if fetched in this boot, ``flash`` if the last good one, else ``none``.
         capf: what came of CAPF; None when the configuration did not ask for it.
+        files: those beside the configuration that the phone now holds.
     """
 
     device: str
@@ -324,10 +355,11 @@ class BootReport:
     config_source: str
     duration_ms: float
     capf: CapfResult | None = None
+    files: tuple[FileSummary, ...] = ()
 
     @property
     def refusals(self) -> tuple[DecisionReport, ...]:
-        """Trust lists and configurations that were refused, even if the phone lives on with the old ones."""
+        """Files that were refused, even if the phone lives on with the old ones or without."""
         return tuple(item for item in self.decisions if not item.accepted and item.what != SERVER)
 
     @property
@@ -357,6 +389,7 @@ class BootReport:
             "config": self.config.as_json() if self.config else None,
             "config_source": self.config_source,
             "capf": self.capf.as_json() if self.capf else None,
+            "files": [asdict(file) for file in self.files],
             "duration_ms": self.duration_ms,
         }
 

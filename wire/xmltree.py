@@ -104,12 +104,12 @@ def read_number(where: str, text: str, low: int, high: int) -> int:
     return int(text)
 
 
-def parse(data: bytes, root: str) -> Node:
+def parse(data: bytes, root: str | None) -> Node:
     """Reads a document.
 
     Args:
         data: the whole document.
-        root: what its outermost element has to be.
+        root: what its outermost element has to be; None for anything.
 
     Raises:
         WireError: not well-formed, beyond a limit, with a document type definition, or another root.
@@ -123,7 +123,7 @@ def parse(data: bytes, root: str) -> Node:
         raise WireError("XML with a document type definition or entities of its own") from error
     except (SAXException, ValueError, LookupError) as error:
         raise WireError(f"not well-formed XML: {error}") from error
-    if builder.root.name != root:
+    if root is not None and builder.root.name != root:
         raise WireError(f"XML of <{builder.root.name[:40]}>, not of <{root}>")
     return builder.root
 
@@ -165,13 +165,13 @@ class XmlWriter:
         self._lines = ['<?xml version="1.0" encoding="UTF-8"?>'] if declaration else []
 
     @contextmanager
-    def inside(self, name: str, **attributes: str) -> Iterator[None]:
+    def inside(self, name: str, /, **attributes: str) -> Iterator[None]:
         """Everything written within the ``with`` stands inside this element. ``__`` in a name stands for a colon."""
         self._lines.append(f"<{name}{_attributes(attributes)}>")
         yield
         self._lines.append(f"</{name}>")
 
-    def words(self, name: str, text: str, **attributes: str) -> None:
+    def words(self, name: str, text: str, /, **attributes: str) -> None:
         """An element with text.
 
         Raises:
