@@ -22,7 +22,7 @@ from cluster.phonesettings import (
     STANDARD_USER,
     UNITED_STATES,
     DialRules,
-    LocaleName,
+    LocaleChoice,
     NetworkLocale,
     Ring,
     SoftKeyTemplate,
@@ -150,8 +150,8 @@ class Device(Model):
     encrypted_config: bool = False
     soft_key_template: Text = STANDARD_USER
     dial_rules: Text = DEFAULT_RULES
-    user_locale: LocaleName | Literal[""] = ENGLISH
-    network_locale: LocaleName | Literal[""] = UNITED_STATES
+    user_locale: LocaleChoice = ENGLISH
+    network_locale: LocaleChoice = UNITED_STATES
 
     @property
     def name(self) -> str:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _SOFT_KEYS = re.compile(r"SK([0-9a-f-]{36})\.xml", re.IGNORECASE)
 _DIAL_RULES = re.compile(r"DR([0-9a-f-]{36})\.xml", re.IGNORECASE)
-_USER_LOCALE = re.compile(r"(\w+)/([0-9A-Za-z-]{1,16})-sip\.jar", re.ASCII)
+_USER_LOCALE = re.compile(r"(\w+)/([0-9A-Za-z-]{1,16})-sip\.jar", re.ASCII | re.IGNORECASE)
 _NETWORK_LOCALE = re.compile(rf"(\w+)/{re.escape(TONES_FILE)}", re.ASCII | re.IGNORECASE)
 _RING_LISTS = {name.lower(): name for name in (RING_LIST_FILE, DISTINCTIVE_RING_LIST_FILE)}
 
@@ -97,7 +97,7 @@ def _user_locale(definition: ClusterDefinition, name: str, model: str) -> NamedF
     if locale is None:
         return None
     dictionary = encode_dictionary(locale.name, locale.words)
-    return NamedFile(f"{locale.name}/{model}-sip.jar", encode_archive({"dictionary.xml": dictionary}))
+    return NamedFile(f"{locale.name}/{model.lower()}-sip.jar", encode_archive({"dictionary.xml": dictionary}))
 
 
 def _network_locale(definition: ClusterDefinition, name: str) -> NamedFile | None:

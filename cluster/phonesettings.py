@@ -11,7 +11,7 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, Field
 
-from cluster.modelbase import Model, ShortText, Text
+from cluster.modelbase import Model, ShortText, Text, printable
 from wire.dialtemplate import MAX_PATTERNS, MAX_TIMEOUT_S
 from wire.phonetexts import MAX_HZ, MAX_MS
 from wire.ringlist import MAX_RING_TEXT
@@ -27,9 +27,10 @@ def _no_blanks_around(text: str) -> str:
 
 
 Word = Annotated[Text, AfterValidator(_no_blanks_around)]
-RingText = Annotated[Word, Field(max_length=MAX_RING_TEXT)]
+RingText = Annotated[str, Field(max_length=MAX_RING_TEXT), AfterValidator(printable), AfterValidator(_no_blanks_around)]
 LocaleName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,64}$")]
 """It is the name of a folder, too."""
+LocaleChoice = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{0,64}$")]
 Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9]{1,16}$")]
 WordKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 CallState = Literal[

@@ -54,6 +54,10 @@ class Kind(Enum):
         return self in {Kind.USER_LOCALE, Kind.NETWORK_LOCALE}
 
 
+KINDS = frozenset(kind.value for kind in Kind)
+"""What a report calls decisions on such files."""
+
+
 @dataclass(frozen=True, slots=True)
 class NamedFile:
     """A file to ask for.

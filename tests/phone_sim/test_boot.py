@@ -16,6 +16,7 @@ from phone_sim.boot import (
     Effect,
     Event,
     Fetch,
+    FetchNamed,
     File,
     Install,
     Judge,
@@ -257,7 +258,7 @@ def test_every_state_knows_what_to_do_in_every_situation() -> None:
 
 
 def asks_for_something(row: Row) -> int:
-    return sum(isinstance(effect, Fetch | Judge | AskTvs | RunCapf) for effect in row.effects)
+    return sum(isinstance(effect, Fetch | FetchNamed | Judge | AskTvs | RunCapf) for effect in row.effects)
 
 
 def test_every_row_brings_exactly_one_next_event_or_ends_the_boot() -> None:

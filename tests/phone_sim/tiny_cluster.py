@@ -18,7 +18,14 @@ from tests.phone_sim.cast import PUB, TVS_SERVER, Party, vector
 from wire import tvs
 
 HOST = "127.0.0.1"
+UNBIDDEN = ("AppDialRules.xml", "Ringlist.xml")
+"""What a phone asks for after every configuration, whether it names more or not."""
 _ERROR, _DATA, _ACK, _RRQ, _BLOCK = 5, 3, 4, 1, 512
+
+
+def asked_unbidden(ending: str = ".sgn") -> list[str]:
+    """How a phone asks in vain for what no configuration has to name."""
+    return [f"{transport} {name}{ending}" for name in UNBIDDEN for transport in ("HTTP", "TFTP")]
 
 
 class TinyTftp(asyncio.DatagramProtocol):
