@@ -123,13 +123,13 @@ def _phone_settings(
         names = [((key, index, "name"), item.get("name")) for index, item in _mappings(cluster.get(key))]
         yield from _repeated(what, names)
     for device_key, (key, built_in) in _CHOSEN.items():
-        names = [str(item.get("name")) for _, item in _mappings(cluster.get(key))]
-        known = {name.lower(): name for name in (built_in, *names)}
+        there = (built_in, *(str(item.get("name")) for _, item in _mappings(cluster.get(key))))
+        known = {name.lower(): name for name in there}
         for index, device in devices:
             chosen = device.get(device_key)
             if isinstance(chosen, str) and chosen and chosen.lower() not in known:
-                there = ", ".join(sorted(known.values()))
-                yield ("devices", index, device_key), f"{_SETTINGS[key]} {chosen!r} does not exist; there are: {there}"
+                named = ", ".join(sorted(known.values()))
+                yield ("devices", index, device_key), f"{_SETTINGS[key]} {chosen!r} does not exist; there are: {named}"
 
 
 def _parameters(parameters: object) -> Iterator[Contradiction]:

@@ -7,7 +7,7 @@ America, the names of soft keys and call states UCM's.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal, Protocol, TypeVar
 
 from pydantic import AfterValidator, Field
 
@@ -132,7 +132,13 @@ BUILT_IN_NETWORK_LOCALES = (
     ),
 )
 
-_Named = TypeVar("_Named", SoftKeyTemplate, DialRules, UserLocale, NetworkLocale)
+
+class _HasName(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+_Named = TypeVar("_Named", bound=_HasName)
 
 
 def find(name: str, defined: tuple[_Named, ...], built_in: tuple[_Named, ...]) -> _Named | None:

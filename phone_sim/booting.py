@@ -91,7 +91,6 @@ class BootRun:
         self._named: NamedFile | None = None
         self._capf: CapfResult | None = None
         self._clock, self._trace = clock, trace
-        self._server_hosts = [server.host for server in servers]
         self._arrival: Download | None = None
         self._question: trust.AskTvs | None = None
         self._answer: Answer | None = None
@@ -111,7 +110,7 @@ class BootRun:
         """
         begun = self._clock.monotonic()
         state, event = State.OFF, Event.POWER_ON
-        self._trace.emit("power_on", model=self._model.name, servers=self._server_hosts)
+        self._trace.emit("power_on", model=self._model.name, servers=self._downloads.hosts)
         try:
             while state not in boot.ENDS:
                 row = boot.advance(state, event, self._situation())

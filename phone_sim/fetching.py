@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from base.clock import Clock
-    from base.trace import Trace
+    from base.trace import Json, Trace
     from phone_sim.judging import ServerJudge
     from phone_sim.options import Timeouts
     from phone_sim.report import DecisionReport
@@ -66,6 +66,11 @@ class Downloads:
         self._clock, self._trace, self._timeouts = clock, trace, timeouts
         self._index = 0
         self.reports: list[FetchReport] = []
+
+    @property
+    def hosts(self) -> list[Json]:
+        """The servers, for the trace."""
+        return [server.host for server in self._servers]
 
     @property
     def another_server(self) -> bool:

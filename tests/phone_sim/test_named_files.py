@@ -40,7 +40,7 @@ from wire.phoneconfig import PhoneConfig
 from wire.ringlist import Ring, encode_ring_list
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
     from pathlib import Path
 
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
@@ -76,11 +76,11 @@ def config_naming(cluster: TinyCluster, **texts: str) -> bytes:
     return cluster.config().decode().replace("</device>", added).encode()
 
 
-def serve(cluster: TinyCluster, signer: Party = PUB, **files: bytes) -> None:
-    """Signs and serves all files, some of them with other contents (by the name of their kind)."""
+def serve(cluster: TinyCluster, signer: Party = PUB, changed: Mapping[Kind, bytes] | None = None) -> None:
+    """Signs and serves all files, some of them with other contents."""
     for kind, (name, data) in FILES.items():
         signed = f"{name}.sgn"
-        cluster.files[signed] = signed_bytes(signer, files.get(kind.name, data), name=signed)
+        cluster.files[signed] = signed_bytes(signer, (changed or {}).get(kind, data), name=signed)
 
 
 @pytest.fixture
@@ -191,7 +191,7 @@ UNREADABLE = {
 
 @pytest.mark.parametrize("kind", Kind)
 async def test_a_trusted_file_that_the_phone_cannot_read_is_refused_by_name(cluster: TinyCluster, kind: Kind) -> None:
-    serve(cluster, **{kind.name: UNREADABLE[kind]})
+    serve(cluster, changed={kind: UNREADABLE[kind]})
     report = await phone(cluster).boot()
     assert [(item.what, item.reason) for item in report.refusals] == [(kind.value, Reason.UNREADABLE)]
     assert report.refusals[0].detail
@@ -223,7 +223,7 @@ async def test_tvs_says_no_and_every_file_is_kept_as_it_was(
     before = await phone(cluster, flash).boot()
     if roles is not None:
         cluster.tvs.knows(ROGUE, *roles)
-    serve(cluster, ROGUE, RING_LIST=encode_ring_list(()))
+    serve(cluster, ROGUE, {Kind.RING_LIST: encode_ring_list(())})
     report = await phone(cluster, flash).boot()
     assert [item.reason for item in report.refusals] == [reason] * len(Kind)
     assert report.files == before.files
@@ -235,7 +235,7 @@ async def test_unchanged_files_are_judged_but_not_written_again(cluster: TinyClu
     names = [Item[kind.name].value for kind in Kind]
     written = {name: (tmp_path / "flash" / name).stat() for name in names}
     assert {status.st_mode & 0o777 for status in written.values()} == {0o600}
-    serve(cluster, RING_LIST=encode_ring_list((Ring("New", "New.rwb"),)))
+    serve(cluster, changed={Kind.RING_LIST: encode_ring_list((Ring("New", "New.rwb"),))})
     report = await phone(cluster, flash).boot()
     assert beside(report) == ALL_BY_ITL
     again = {name: (tmp_path / "flash" / name).stat() for name in names}
