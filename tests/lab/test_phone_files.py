@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from rich.console import Console
 
 from base.trace import Trace
 from cluster.purposes import Purpose
 from lab.adversary import LyingFileServer, NoFiles, Stranger
+from lab.reports import print_boot
 from phone_sim.boot import Attempt, Transport
 from phone_sim.clients.tftp import fetch
 from phone_sim.flash import MemoryFlash
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from lab.story.text import Language
     from tests.conftest import Lab, LabMaker
 
 pytestmark = pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
@@ -36,6 +40,17 @@ HOST, MAC = "127.0.0.1", "001122334455"
 PUB, SUB = "alpha-pub", "alpha-sub1"
 SERVED = [kind.value for kind in Kind if kind is not Kind.APP_DIAL_RULES]
 """What a cluster has without a word about it."""
+LISTED: dict[Language, list[str]] = {
+    "en": [kind.value for kind in Kind],
+    "ja": [
+        "ユーザ ロケール",
+        "ネットワーク ロケール",
+        "アプリケーション ダイヤル ルール",
+        "ソフトキー",
+        "ダイヤル テンプレート",
+        "呼出音リスト",
+    ],
+}
 
 
 def server(lab: Lab, node: str = PUB, http_port: int | None = None) -> TftpServer:
@@ -196,6 +211,11 @@ async def test_an_operators_own_files_are_signed_and_taken(
     assert beside(report) == {kind.value: Reason.SIGNED_BY_ITL for kind in Kind}
     sizes = {file.kind: file.size for file in report.files}
     assert (sizes["ring list"], sizes["application dial rules"]) == (45, 12)
+    for language, names in LISTED.items():
+        screen = io.StringIO()
+        print_boot(Console(file=screen, width=200), report, language)
+        listed = [line.split("  ")[2] for line in screen.getvalue().splitlines() if " SHA-256 " in line]
+        assert listed == names
 
 
 async def test_an_operators_file_that_no_phone_can_read_is_refused_by_name(
