@@ -1,8 +1,8 @@
 """Whole boots of the simulated phone against a running cluster, and where the processor time goes.
 
-A boot: CTL, ITL and configuration are fetched and judged; then the directory key is pressed, and the application server
-judged over HTTPS, with TVS's help unless its answer is remembered. Phones of one kind have an LSC and get their
-configuration encrypted. Cluster and phones are one process each, on a core.
+A boot: CTL, ITL, configuration and the files that it names are fetched and judged; then the directory key is pressed,
+and the application server judged over HTTPS, with TVS's help unless its answer is remembered. Phones of one kind have
+an LSC and get their configuration encrypted. Cluster and phones are one process each, on a core.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from cluster.parameters import FIPS_MODE, SECURITY_MODE, check_parameter
+from cluster.phonesettings import DEFAULT_RULES, STANDARD_USER
 from wire.errors import Refusal
 
 if TYPE_CHECKING:
@@ -22,7 +23,17 @@ GROUP_SIZE = 5
 """Members of a CallManager group, as many as phones take."""
 
 SIP_PORT, SECURED_SIP_PORT = 5060, 5061
-
+_SETTINGS = {
+    "soft_key_templates": "soft key template",
+    "dial_rules": "set of dial rules",
+    "user_locales": "user locale",
+    "network_locales": "network locale",
+}
+_CHOSEN = {
+    "soft_key_template": ("soft_key_templates", STANDARD_USER),
+    "dial_rules": ("dial_rules", DEFAULT_RULES),
+}
+"""Key of a device -> where it has to be defined, and the one that always is."""
 _TRUE = frozenset({"true", "yes", "on", "1", "t", "y"})
 _MAC = re.compile(r"[0-9A-F]{12}")
 
@@ -71,6 +82,7 @@ def contradictions(cluster: Mapping[str, object]) -> Iterator[Contradiction]:
     yield from _devices("devices", devices, known)
     yield from _devices("device_ranges", ranges, known)
     yield from _overlaps(devices, ranges)
+    yield from _phone_settings(cluster, devices)
     yield from _trunks(list(_mappings(cluster.get("sip_trunks"))), known)
     users = list(_mappings(cluster.get("users")))
     yield from _repeated("user", [(("users", index, "id"), user.get("id")) for index, user in users])
@@ -164,6 +176,23 @@ def _trunks(trunks: list[tuple[int, Mapping[str, object]]], groups: set[str]) ->
             what = f"another SIP trunk has destination {end[0]} and incoming port {incoming}: requests fit both"
             yield (*here, "destination"), what
         ends.add(end)
+
+
+def _phone_settings(
+    cluster: Mapping[str, object], devices: list[tuple[int, Mapping[str, object]]]
+) -> Iterator[Contradiction]:
+    """Locales may be defined nowhere: their files can lie in the TFTP directory, or nowhere, as in a real cluster."""
+    for key, what in _SETTINGS.items():
+        names = [((key, index, "name"), item.get("name")) for index, item in _mappings(cluster.get(key))]
+        yield from _repeated(what, names)
+    for device_key, (key, built_in) in _CHOSEN.items():
+        there = (built_in, *(str(item.get("name")) for _, item in _mappings(cluster.get(key))))
+        known = {name.lower(): name for name in there}
+        for index, device in devices:
+            chosen = device.get(device_key)
+            if isinstance(chosen, str) and chosen and chosen.lower() not in known:
+                named = ", ".join(sorted(known.values()))
+                yield ("devices", index, device_key), f"{_SETTINGS[key]} {chosen!r} does not exist; there are: {named}"
 
 
 def _parameters(parameters: object) -> Iterator[Contradiction]:

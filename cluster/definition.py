@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     PlainSerializer,
     SecretStr,
@@ -23,16 +21,30 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from cluster.consistency import DEFAULT_GROUP, GROUP_SIZE, contradictions, normalise_mac, trunk_port
+from cluster.modelbase import Model, ShortText, Text, printable
 from cluster.parameters import check_parameter
+from cluster.phonesettings import (
+    BUILT_IN_RINGS,
+    DEFAULT_RULES,
+    ENGLISH,
+    STANDARD_USER,
+    UNITED_STATES,
+    DialRules,
+    LocaleChoice,
+    NetworkLocale,
+    Ring,
+    SoftKeyTemplate,
+    UserLocale,
+)
 from cluster.releases import RELEASES
 from wire.errors import Refusal
+from wire.ringlist import MAX_RINGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 _DOMAIN = re.compile(rf"(?=.{{1,189}}$){_HOST.pattern}(?:\.{_HOST.pattern})*")
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _PIN = re.compile(r"[0-9]{1,32}")
 _NAMESPACE = uuid.UUID("6f0d7c1e-6f2a-5a0e-9c1b-0c7a4a1b2c3d")
 
@@ -70,12 +82,6 @@ def _domain(text: str) -> str:
     return text
 
 
-def _printable(text: str) -> str:
-    if _UNPRINTABLE.search(text):
-        raise ValueError(f"{text!r} has a character that cannot be printed")
-    return text
-
-
 def _address(text: str) -> str:
     try:
         return str(ipaddress.IPv4Address(text))
@@ -110,19 +116,9 @@ def _password(secret: SecretStr) -> SecretStr:
 HostName = Annotated[str, AfterValidator(_host)]
 Address = Annotated[str, AfterValidator(_address)]
 MacAddress = Annotated[str, BeforeValidator(lambda value: normalise_mac(str(value)))]
-Text = Annotated[str, Field(max_length=128), AfterValidator(_printable)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
-ShortText = Annotated[str, Field(max_length=64), AfterValidator(_printable)]
-
-
 Secret = Annotated[SecretStr, PlainSerializer(SecretStr.get_secret_value, return_type=str, when_used="json")]
 """Hidden in texts, written into the state, which its owner alone can read."""
-
-
-class Model(BaseModel):
-    """Common rules: unknown keys are errors, values never change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Subject(Model):
@@ -171,6 +167,9 @@ class Device(Model):
         encrypted_config: its profile has "TFTP Encrypted Config".
         extension_mobility: people may log in to it.
         web_access: whether it may serve its own web pages; its configuration does not say when None.
+        soft_key_template: name; empty for none.
+        dial_rules: name; empty for none.
+        user_locale: name; empty for none, and so for the next.
     """
 
     mac: MacAddress
@@ -183,6 +182,10 @@ class Device(Model):
     encrypted_config: bool = False
     extension_mobility: bool = False
     web_access: bool | None = None
+    soft_key_template: Text = STANDARD_USER
+    dial_rules: Text = DEFAULT_RULES
+    user_locale: LocaleChoice = ENGLISH
+    network_locale: LocaleChoice = UNITED_STATES
 
     @property
     def name(self) -> str:
@@ -327,7 +330,7 @@ class ClusterDefinition(Model):
     release: Annotated[str, AfterValidator(_release)] = "12.5"
     domain: Annotated[str, AfterValidator(_domain)] = "lab.example"
     subject: Subject = Subject()
-    parameters: dict[str, str] = {}
+    parameters: dict[str, str] = {}  # noqa: RUF012 - pydantic copies defaults
     nodes: Annotated[tuple[NodeDefinition, ...], Field(min_length=1)]
     callmanager_groups: tuple[CallManagerGroup, ...] = ()
     devices: tuple[Device, ...] = ()
@@ -336,7 +339,12 @@ class ClusterDefinition(Model):
     users: tuple[User, ...] = ()
     phone_services: tuple[PhoneService, ...] = ()
     auto_registration: AutoRegistration | None = None
-    tftp_directory: Annotated[str, Field(min_length=1), AfterValidator(_printable)] | None = None
+    rings: Annotated[tuple[Ring, ...], Field(max_length=MAX_RINGS)] = BUILT_IN_RINGS
+    soft_key_templates: tuple[SoftKeyTemplate, ...] = ()
+    dial_rules: tuple[DialRules, ...] = ()
+    user_locales: tuple[UserLocale, ...] = ()
+    network_locales: tuple[NetworkLocale, ...] = ()
+    tftp_directory: Annotated[str, Field(min_length=1), AfterValidator(printable)] | None = None
 
     @field_validator("parameters")
     @classmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cluster.namedfiles import dial_template, soft_key_file
 from cluster.parameters import AUTO_REGISTRATION, URL_ELEMENTS, URL_PATHS, read_bool
 from wire.encryptedfile import certificate_hash
 from wire.phoneconfig import (
@@ -76,6 +77,10 @@ def phone_config(snapshot: ClusterSnapshot, device: Device, endpoints: Endpoints
                 )
                 for index, line in enumerate(device.lines, start=1)
             ),
+            soft_key_file=soft_key_file(definition, device),
+            dial_template=dial_template(definition, device),
+            user_locale=device.user_locale,
+            network_locale=device.network_locale,
             phone_services=_phone_services(snapshot, endpoints),
             web_access=device.web_access,
         )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from phone_sim.clients.capf import CapfResult
     from phone_sim.menus import Entry
     from phone_sim.messages import StatusMessage
-    from phone_sim.report import BootReport, DecisionReport, DirectoryReport, Settings
+    from phone_sim.report import BootReport, DecisionReport, DirectoryReport, FileSummary, Settings
 
 _ACCEPTED, _REFUSED = Text("accepted", "受入"), Text("refused", "拒否")
 _ASKED = Text("TVS {server} was asked", "TVS {server} に問い合わせ")
@@ -69,6 +69,16 @@ _CLUSTER_MODES = {"mixed": Text("mixed", "混合"), "non-secure": Text("non-secu
 _CONFIGURATION = Text("Configuration ({kind}), version {version}", "設定ファイル ({kind})、バージョン {version}")
 _NO_CONFIGURATION = Text("No configuration", "設定ファイルなし")
 _DIRECTORY = Text("Directory", "ディレクトリ")
+_FILES = Text("Files beside the configuration", "設定ファイル以外に保持しているファイル")
+_BYTES = Text("{size} bytes", "{size} バイト")
+_KINDS = {
+    "user locale": Text("user locale", "ユーザ ロケール"),
+    "network locale": Text("network locale", "ネットワーク ロケール"),
+    "application dial rules": Text("application dial rules", "アプリケーション ダイヤル ルール"),
+    "soft keys": Text("soft keys", "ソフトキー"),
+    "dial template": Text("dial template", "ダイヤル テンプレート"),
+    "ring list": Text("ring list", "呼出音リスト"),
+}
 _MESSAGES = Text("Status messages", "ステータスメッセージ")
 
 
@@ -109,6 +119,7 @@ def print_boot(console: Console, report: BootReport, language: Language) -> None
     console.print(decision_table(report.decisions, language))
     if report.capf is not None:
         _print_capf(console, report.capf, language)
+    _print_files(console, report.files, language)
     _print_messages(console, report.status_messages, language)
     source = _SOURCES[report.config_source].of(language)
     console.print(
@@ -163,6 +174,7 @@ def print_settings(console: Console, settings: Settings, language: Language = "e
             (_DIRECTORY.of(language), config.directory_url),
         ):
             console.print(f"  {name}: {one_line(value) or '-'}")
+    _print_files(console, settings.files, language)
     _print_messages(console, settings.status_messages, language)
 
 
@@ -183,6 +195,17 @@ def _print_entry(console: Console, entry: Entry, language: Language, depth: int)
 def _line(entry: Entry, language: Language, blank: str = "") -> str:
     value = one_line(entry.value.of(language)) or blank
     return f"{entry.label.of(language)}: {value}" if value else entry.label.of(language)
+
+
+def _print_files(console: Console, files: Sequence[FileSummary], language: Language = "en") -> None:
+    if not files:
+        return
+    console.print(_FILES.of(language), style="bold")
+    table = Table.grid(padding=(0, 2))
+    for file in files:
+        size = _BYTES.of(language, size=str(file.size))
+        table.add_row("  ", _KINDS[file.kind].of(language), printable(file.name), size, f"SHA-256 {file.sha256[:16]}…")
+    console.print(table)
 
 
 def _print_messages(console: Console, messages: Sequence[StatusMessage], language: Language) -> None:

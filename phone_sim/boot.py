@@ -20,6 +20,10 @@ What the order follows:
 - A trusted configuration or stub that asks for CAPF leads there, once in a boot; with another certificate the phone
   asks for its configuration again, which may be encrypted from now on. (That it does so at once is this project's
   choice.)
+- A configuration that was accepted leads to the files that it names, one after the other: the queue of
+  `phone_sim.namedfiles`. Each is judged for itself. Whatever becomes of one, the boot goes on with the next and ends as
+  booted: a missing file is harmless, a refused one leaves the old one in place. A phone that goes on with its old
+  configuration keeps the files that came with it and asks for none. (The last is this project's choice.)
 - What is refused leaves the old in place, and the boot goes on with it. A phone that refused its first ITL
   and has no CTL has nothing to go on with (R-ITL-8: its registration fails).
 - The next TFTP server is asked for a file only when the present one answered on no transport for it; "not
@@ -47,6 +51,8 @@ class Part(Enum):
     CONFIG = "configuration"
     ENCRYPTED = "encrypted configuration"
     DEFAULT = "default configuration"
+    NAMED = "named file"
+    """One of those that the configuration names; which one, the phone's queue knows."""
 
 
 class File(Enum):
@@ -97,6 +103,10 @@ class State(Enum):
     PLAIN_DEFAULT = "fetching XMLDefault.cnf.xml"
     DEFAULT_CHECK = "judging the default configuration"
     DEFAULT_TVS = "asking TVS about the default configuration's signer"
+    NAMED = "fetching a named file, signed"
+    PLAIN_NAMED = "fetching a named file, unsigned"
+    NAMED_CHECK = "judging the named file"
+    NAMED_TVS = "asking TVS about the named file's signer"
     BOOTED = "booted"
     REFUSED = "refused what it needed"
     NO_CONFIG = "no configuration anywhere"
@@ -128,6 +138,19 @@ class Fetch:
     """Ask the present server for a file, on one transport of its ladder after the other until it arrives."""
 
     file: File
+
+
+@dataclass(frozen=True, slots=True)
+class FetchNamed:
+    """Ask for a file that the configuration names, as `Fetch` does.
+
+    Attributes:
+        signed: ask for its name with ``.sgn``.
+        again: the one that was asked for last, not the next of the queue.
+    """
+
+    signed: bool
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +191,7 @@ class RunCapf:
     """Let CAPF do what it has to do with the phone's certificate."""
 
 
-Effect = Fetch | UseNextServer | Judge | AskTvs | Install | KeepOld | RunCapf
+Effect = Fetch | FetchNamed | UseNextServer | Judge | AskTvs | Install | KeepOld | RunCapf
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +207,7 @@ class Situation:
         http: the model asks HTTP before TFTP.
         another_server: the list of TFTP servers has one left.
         capf_wanted: the configuration or stub in hand is trusted and asks for CAPF, which has not run in this boot.
+        named_left: the configuration in hand is trusted, and a file that it names has not been asked for yet.
     """
 
     security_by_default: bool = True
@@ -194,10 +218,14 @@ class Situation:
     http: bool = True
     another_server: bool = False
     capf_wanted: bool = False
+    named_left: bool = False
 
 
-def ladder(file: File, situation: Situation) -> tuple[Transport, ...]:
-    """Transports for a file, first to last. Only the phone's own signed configuration goes over HTTPS."""
+def ladder(file: File | None, situation: Situation) -> tuple[Transport, ...]:
+    """Transports for a file, first to last; None is any that the configuration names.
+
+    Only the phone's own signed configuration goes over HTTPS.
+    """
     https = (Transport.HTTPS,) if file is File.CONFIG and situation.https_config else ()
     http = (Transport.HTTP,) if situation.http else ()
     return (*https, *http, Transport.TFTP)
@@ -251,6 +279,16 @@ def capf_wanted(situation: Situation) -> bool:
     return situation.capf_wanted
 
 
+def named_left(situation: Situation) -> bool:
+    """A named file is left"""
+    return situation.named_left
+
+
+def signed_named_left(situation: Situation) -> bool:
+    """A named file is left, a CTL or ITL is held"""
+    return situation.named_left and situation.has_trust_list
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One line of the table; `when` None always holds."""
@@ -271,13 +309,30 @@ class Way:
     when: Callable[[Situation], bool] | None = None
 
 
-def _fetching(state: State, file: File, check: State, part: Part, *missing: Way) -> tuple[Row, ...]:
-    """Rows of a state that fetches; `missing` says where a missing file leads."""
+def _fetching(
+    state: State,
+    again: File | FetchNamed,
+    check: State,
+    part: Part,
+    *missing: Way,
+    silent: State = State.UNREACHABLE,
+) -> tuple[Row, ...]:
+    """Rows of a state that fetches.
+
+    Args:
+        state: this state.
+        again: what the next server is asked for.
+        check: where it is judged.
+        part: what is judged.
+        missing: where a missing file leads.
+        silent: where it ends when no server answers.
+    """
+    retry = again if isinstance(again, FetchNamed) else Fetch(again)
     return (
         Row(state, Event.ARRIVED, check, (Judge(part),)),
         *(Row(state, Event.NOT_FOUND, way.next, way.effects, way.when) for way in missing),
-        Row(state, Event.NO_ANSWER, state, (UseNextServer(), Fetch(file)), another_server),
-        Row(state, Event.NO_ANSWER, State.UNREACHABLE),
+        Row(state, Event.NO_ANSWER, state, (UseNextServer(), retry), another_server),
+        Row(state, Event.NO_ANSWER, silent),
     )
 
 
@@ -305,6 +360,11 @@ _TO_DEFAULT = Way(State.DEFAULT, (Fetch(File.DEFAULT),))
 _TO_PLAIN_DEFAULT = Way(State.PLAIN_DEFAULT, (Fetch(File.PLAIN_DEFAULT),))
 _OLD_OR = Way(State.BOOTED, (), has_config)
 _TO_CAPF = Way(State.CAPF, (RunCapf(),), capf_wanted)
+_TO_NAMED = (
+    Way(State.NAMED, (FetchNamed(signed=True),), signed_named_left),
+    Way(State.PLAIN_NAMED, (FetchNamed(signed=False),), named_left),
+)
+_NAMED_OR_BOOTED = (*_TO_NAMED, Way(State.BOOTED))
 
 TABLE: tuple[Row, ...] = (
     Row(State.OFF, Event.POWER_ON, State.PLAIN_CONFIG, (Fetch(File.PLAIN_CONFIG),), no_security_by_default),
@@ -342,7 +402,7 @@ TABLE: tuple[Row, ...] = (
         State.CONFIG_CHECK,
         State.CONFIG_TVS,
         Part.CONFIG,
-        (_TO_CAPF, Way(State.BOOTED)),
+        (_TO_CAPF, *_NAMED_OR_BOOTED),
         (_TO_CAPF, _OLD_OR, Way(State.REFUSED)),
     ),
     Row(State.CONFIG_CHECK, Event.ANNOUNCED, State.ENCRYPTED, (Fetch(File.ENCRYPTED_CONFIG),)),
@@ -359,11 +419,12 @@ TABLE: tuple[Row, ...] = (
         State.ENCRYPTED_CHECK,
         State.ENCRYPTED_TVS,
         Part.ENCRYPTED,
-        (_TO_CAPF, Way(State.BOOTED)),
+        (_TO_CAPF, *_NAMED_OR_BOOTED),
         (_TO_CAPF, _OLD_OR, Way(State.REFUSED)),
     ),
     # the phone's certificate
     *(Row(State.CAPF, Event.CERTIFICATE_CHANGED, way.next, way.effects, way.when) for way in _TO_CONFIG),
+    *(Row(State.CAPF, Event.CERTIFICATE_KEPT, way.next, way.effects, way.when) for way in _TO_NAMED),
     Row(State.CAPF, Event.CERTIFICATE_KEPT, State.BOOTED, (), has_config),
     Row(State.CAPF, Event.CERTIFICATE_KEPT, State.REFUSED),
     # the default configuration, for a device that the server does not know
@@ -391,6 +452,25 @@ TABLE: tuple[Row, ...] = (
         (Way(State.BOOTED),),
         (_OLD_OR, Way(State.REFUSED)),
     ),
+    # the files that the configuration names
+    *_fetching(
+        State.NAMED,
+        FetchNamed(signed=True, again=True),
+        State.NAMED_CHECK,
+        Part.NAMED,
+        Way(State.PLAIN_NAMED, (FetchNamed(signed=False, again=True),), in_rollback),
+        *_NAMED_OR_BOOTED,
+        silent=State.BOOTED,
+    ),
+    *_fetching(
+        State.PLAIN_NAMED,
+        FetchNamed(signed=False, again=True),
+        State.NAMED_CHECK,
+        Part.NAMED,
+        *_NAMED_OR_BOOTED,
+        silent=State.BOOTED,
+    ),
+    *_judging(State.NAMED_CHECK, State.NAMED_TVS, Part.NAMED, _NAMED_OR_BOOTED, _NAMED_OR_BOOTED),
 )
 """The whole boot."""
 

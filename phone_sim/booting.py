@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from phone_sim import boot, trust
-from phone_sim.boot import Attempt, Event, File, Part, State, Transport
+from phone_sim.boot import Event, File, Part, State, Transport
 from phone_sim.capf_side import CapfOutcome
 from phone_sim.clients.capf import CapfResult
-from phone_sim.clients.errors import FileNotFoundOnServer, ServerRefused, ServerUnreachable, TransferFailed
-from phone_sim.clients.http import get
-from phone_sim.clients.tftp import fetch
+from phone_sim.fetching import Download, Downloads
 from phone_sim.messages import ListOutcome, Status, trust_list_alarm, trust_list_status
+from phone_sim.namedfiles import HeldFile, NamedFile, named_files, unreadable
 from phone_sim.reasons import Reason
 from phone_sim.report import (
     BootReport,
     ConfigSummary,
     DecisionReport,
-    FetchReport,
     Outcome,
+    file_summaries,
     list_summaries,
 )
-from phone_sim.trust import Accept, KeepOld, ListKind, ServerPurpose
+from phone_sim.trust import Accept, KeepOld, ListKind
 from phone_sim.understanding import is_stub, understand
 from wire.encryptedfile import EncryptedFile
 from wire.phoneconfig import PhoneConfig
@@ -49,20 +49,8 @@ _OUTCOME = {
 }
 _KIND = {Part.CTL: ListKind.CTL, Part.ITL: ListKind.ITL}
 _CONFIG_FILES = frozenset({File.CONFIG, File.PLAIN_CONFIG})
-_SIGNED_FILES = frozenset({File.CONFIG, File.ENCRYPTED_CONFIG, File.DEFAULT})
+_SIGNED = ".sgn"
 _HTTPS_CONFIG_SINCE = (1, 1)
-
-
-@dataclass(frozen=True, slots=True)
-class _Arrival:
-    """A file that arrived and waits for its decision."""
-
-    file: File
-    name: str
-    data: bytes
-    transport: Transport
-    server: str
-    asked_at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +60,7 @@ class _Accepted:
     trust_list: TrustList | None = None
     config: Config | None = None
     plain: bytes = b""
+    named: HeldFile | None = None
 
 
 class BootRun:
@@ -91,14 +80,18 @@ class BootRun:
         trace: Trace,
         timeouts: Timeouts,
     ) -> None:
-        self._mac, self._model, self._servers = mac, model, servers
-        self._memory, self._tvs, self._judge = memory, tvs, judge
+        self._mac, self._model = mac, model
+        self._memory, self._tvs = memory, tvs
         self._enroller = enroller
+        self._decisions: list[DecisionReport] = []
+        record = self._decisions.append
+        self._downloads = Downloads(servers, judge, record, clock=clock, trace=trace, timeouts=timeouts)
         self._trusted: Config | None = None
+        self._named_left: deque[NamedFile] = deque()
+        self._named: NamedFile | None = None
         self._capf: CapfResult | None = None
-        self._clock, self._trace, self._timeouts = clock, trace, timeouts
-        self._server_index = 0
-        self._arrival: _Arrival | None = None
+        self._clock, self._trace = clock, trace
+        self._arrival: Download | None = None
         self._question: trust.AskTvs | None = None
         self._answer: Answer | None = None
         self._tvs_server = ""
@@ -107,8 +100,6 @@ class BootRun:
         self._lists = dict.fromkeys(ListKind, ListOutcome.ABSENT)
         self._lists_reported = False
         self._config_fetched = False
-        self._decisions: list[DecisionReport] = []
-        self._fetches: list[FetchReport] = []
         self._messages: list[StatusMessage] = []
 
     async def run(self) -> BootReport:
@@ -119,7 +110,7 @@ class BootRun:
         """
         begun = self._clock.monotonic()
         state, event = State.OFF, Event.POWER_ON
-        self._trace.emit("power_on", model=self._model.name, servers=[server.host for server in self._servers])
+        self._trace.emit("power_on", model=self._model.name, servers=self._downloads.hosts)
         for message in self._memory.take_losses():
             self._messages.append(message)
             self._trace.emit("status_message", text=message.text, reason=message.reason)
@@ -148,8 +139,9 @@ class BootRun:
             https_config=version is not None and version >= _HTTPS_CONFIG_SINCE,
             has_config=self._memory.config is not None,
             http=self._model.http.assumed,
-            another_server=self._server_index + 1 < len(self._servers),
+            another_server=self._downloads.another_server,
             capf_wanted=self._capf_wanted(),
+            named_left=bool(self._named_left),
         )
 
     def _capf_wanted(self) -> bool:
@@ -165,10 +157,10 @@ class BootRun:
         match effect:
             case boot.Fetch(file):
                 return await self._fetch(file)
+            case boot.FetchNamed(signed, again):
+                return await self._fetch_named(signed=signed, again=again)
             case boot.UseNextServer():
-                self._server_index += 1
-                self._trace.emit("next_server", server=self._server.host)
-                return None
+                self._downloads.use_next_server()
             case boot.Judge(part):
                 return self._decide(part)
             case boot.AskTvs():
@@ -183,80 +175,30 @@ class BootRun:
 
     # --- fetching ---
 
-    @property
-    def _server(self) -> TftpServer:
-        return self._servers[self._server_index]
-
     async def _fetch(self, file: File) -> Event:
         if file in _CONFIG_FILES:
             self._report_lists()
-        name = file.name_for(self._mac)
-        attempts: list[Attempt] = []
-        for transport in boot.ladder(file, self._situation()):
-            asked_at = self._clock.monotonic()
-            where = f"{self._server.host}:{self._port(transport)}"
-            failure, detail, data = None, "", b""
-            try:
-                data = await self._get(name, transport)
-            except FileNotFoundOnServer as error:
-                failure, detail = Attempt.NOT_FOUND, str(error)
-            except ServerUnreachable as error:
-                failure, detail = Attempt.SILENT, str(error)
-            except ServerRefused as error:
-                failure, detail = Attempt.NOT_TRUSTED, str(error)
-            except TransferFailed as error:
-                failure, detail = Attempt.BROKEN, str(error)
-            duration_ms = self._milliseconds_since(asked_at)
-            self._fetches.append(FetchReport(name, transport, where, failure, detail, len(data), duration_ms))
-            outcome = failure.name.lower() if failure else "arrived"
-            self._trace.emit(
-                "file_asked",
-                file=name,
-                transport=transport.value,
-                server=where,
-                outcome=outcome,
-                detail=detail,
-                bytes=len(data),
-                duration_ms=duration_ms,
-            )
-            if failure is None:
-                self._arrival = _Arrival(file, name, data, transport, where, asked_at)
-                self._question, self._answer, self._tvs_server = None, None, ""
-                if file is not File.ENCRYPTED_CONFIG:  # its stub stays
-                    self._trusted = None
-                return Event.ARRIVED
-            attempts.append(failure)
-        event = boot.ladder_event(tuple(attempts))
+        return await self._climb(file, file.name_for(self._mac))
+
+    async def _fetch_named(self, *, signed: bool, again: bool) -> Event:
+        if not again:
+            self._named = self._named_left.popleft()
+        return await self._climb(None, f"{self._asked.name}{_SIGNED if signed else ''}")
+
+    async def _climb(self, file: File | None, name: str) -> Event:
+        found = await self._downloads.climb(name, boot.ladder(file, self._situation()))
+        if isinstance(found, Download):
+            self._arrival = found
+            self._question, self._answer, self._tvs_server = None, None, ""
+            if file is not None and file is not File.ENCRYPTED_CONFIG:  # its stub stays
+                self._trusted = None
+            return Event.ARRIVED
+        event = boot.ladder_event(found)
         if event is Event.NOT_FOUND:
             self._say_not_found(file, name)
+        elif file is None and not self._downloads.another_server:
+            self._say(Status.TFTP_TIMEOUT)  # the boot ends here, but not for want of this file
         return event
-
-    async def _get(self, name: str, transport: Transport) -> bytes:
-        server, trace = self._server, self._trace
-        port = self._port(transport)
-        match transport:
-            case Transport.TFTP:
-                return await fetch(
-                    server.host,
-                    port,
-                    name,
-                    timeout_s=self._timeouts.tftp_s,
-                    trace=trace.bind(service="TFTP client"),
-                )
-            case Transport.HTTP:
-                client = trace.bind(service="HTTP client")
-                return await get(server.host, port, name, trace=client, limits=self._timeouts.http)
-            case Transport.HTTPS:
-                tls = self._judge.tls(ServerPurpose.CONFIGURATION, f"{server.host}:{port}", self._decisions.append)
-                client = trace.bind(service="HTTP client")
-                return await get(server.host, port, name, trace=client, tls=tls, limits=self._timeouts.http)
-
-    def _port(self, transport: Transport) -> int:
-        return {
-            Transport.TFTP: self._server.tftp_port,
-            Transport.HTTP: self._server.http_port,
-            Transport.HTTPS: self._server.https_port,
-        }[transport]
 
     async def _run_capf(self) -> Event:
         assert isinstance(self._trusted, PhoneConfig)  # noqa: S101 - the table runs CAPF only when one wants it
@@ -266,7 +208,10 @@ class BootRun:
     # --- deciding ---
 
     def _decide(self, part: Part) -> Event:
-        decision = self._judge_list(_KIND[part]) if part in _KIND else self._judge_config(part)
+        if part in _KIND:
+            decision = self._judge_list(_KIND[part])
+        else:
+            decision = self._judge_named() if part is Part.NAMED else self._judge_config(part)
         if isinstance(decision, trust.AskTvs):
             self._question = decision
             return Event.TVS_NEEDED
@@ -285,16 +230,7 @@ class BootRun:
         return trust.judge_list(kind, arrival.name, trust_list, self._memory.held, self._answer)
 
     def _judge_config(self, part: Part) -> trust.Decision:
-        arrival, held = self._arrived, self._memory.held
-        signed = trust.read_signed(arrival.data) if arrival.file in _SIGNED_FILES else KeepOld(Reason.UNSIGNED)
-        if not isinstance(signed, KeepOld):
-            decision = trust.judge_signed(arrival.name, signed, held, self._answer)
-            body = signed if isinstance(signed, EncryptedFile) else signed.body
-        elif signed.reason is Reason.UNSIGNED:
-            decision = trust.judge_unsigned(held, over_trusted_https=arrival.transport is Transport.HTTPS)
-            body = arrival.data
-        else:
-            return signed
+        decision, body = self._judge_file()
         if not isinstance(decision, Accept):
             return decision
         understood = understand(part, body, self._memory, self._trusted)
@@ -302,7 +238,43 @@ class BootRun:
             return understood
         self._trusted = understood.config
         self._accepted = _Accepted(config=understood.config, plain=understood.plain)
+        self._queue_named(understood.config)
         return understood.obstacle or decision
+
+    def _judge_named(self) -> trust.Decision:
+        decision, body = self._judge_file()
+        if not isinstance(decision, Accept) or isinstance(body, EncryptedFile):
+            return decision
+        self._accepted = _Accepted(named=HeldFile(self._asked.name, body))
+        return unreadable(self._asked.kind, body) or decision
+
+    def _judge_file(self) -> tuple[trust.Decision, bytes | EncryptedFile]:
+        """Decides on a file that is no trust list; with what is to be read of it if it is accepted."""
+        arrival, held = self._arrived, self._memory.held
+        signed = trust.read_signed(arrival.data) if arrival.name.endswith(_SIGNED) else KeepOld(Reason.UNSIGNED)
+        if not isinstance(signed, KeepOld):
+            body = signed if isinstance(signed, EncryptedFile) else signed.body
+            return trust.judge_signed(arrival.name, signed, held, self._answer), body
+        if signed.reason is Reason.UNSIGNED:
+            trusted_https = arrival.transport is Transport.HTTPS
+            return trust.judge_unsigned(held, over_trusted_https=trusted_https), arrival.data
+        return signed, b""
+
+    def _queue_named(self, config: Config) -> None:
+        """What the configuration in hand names is asked for once it is accepted; a stub names nothing."""
+        self._named_left.clear()
+        if not isinstance(config, PhoneConfig) or is_stub(config):
+            return
+        for named in named_files(config, self._model):
+            if named.is_usable:
+                self._named_left.append(named)
+            else:
+                self._trace.emit("name_unusable", what=named.kind.value, file=named.name[:200])
+
+    @property
+    def _asked(self) -> NamedFile:
+        assert self._named is not None  # noqa: S101 - the table judges named files only after it asked for one
+        return self._named
 
     async def _ask_tvs(self) -> Event:
         assert self._question is not None  # noqa: S101 - the table asks TVS only after such a decision
@@ -310,14 +282,14 @@ class BootRun:
         return Event.TVS_DONE
 
     @property
-    def _arrived(self) -> _Arrival:
+    def _arrived(self) -> Download:
         assert self._arrival is not None  # noqa: S101 - the table judges only what arrived
         return self._arrival
 
     def _record(self, part: Part, verdict: Verdict) -> None:
         arrival = self._arrived
         decision = DecisionReport(
-            what=part.value,
+            what=self._asked.kind.value if part is Part.NAMED else part.value,
             subject=arrival.name,
             accepted=isinstance(verdict, Accept),
             reason=verdict.reason,
@@ -344,8 +316,12 @@ class BootRun:
     def _install(self, part: Part) -> None:
         if part in _KIND:
             self._install_list(_KIND[part])
+        elif part is Part.NAMED:
+            if self._accepted.named is not None:
+                self._memory.install_file(self._asked.kind, self._accepted.named)
         elif self._accepted.config is not None:
             self._memory.install_config(self._accepted.config, self._arrived.data, self._accepted.plain)
+            self._memory.forget_files_except({named.kind for named in self._named_left})
             self._config_fetched = True
             self._say(Status.CONFIG_IN_USE, self._arrived.name.removesuffix(".sgn"))
 
@@ -364,7 +340,8 @@ class BootRun:
         if part in _KIND:
             self._lists[_KIND[part]] = ListOutcome.FAILED
         else:
-            self._say(Status.CONFIG_REFUSED, self._arrived.name, reason)
+            locale = part is Part.NAMED and self._asked.kind.is_locale
+            self._say(Status.LOCALE_FAILED if locale else Status.CONFIG_REFUSED, self._arrived.name, reason)
 
     def _report_lists(self) -> None:
         """The message about both lists, once, when their download is over."""
@@ -377,8 +354,11 @@ class BootRun:
         if status is not None:
             self._say(status, reason=refusal if status is Status.TRUST_LIST_UPDATE_FAILED else None)
 
-    def _say_not_found(self, file: File, name: str) -> None:
-        if file is File.CTL:
+    def _say_not_found(self, file: File | None, name: str) -> None:
+        if file is None:
+            if self._asked.kind.is_locale:
+                self._say(Status.LOCALE_FAILED)
+        elif file is File.CTL:
             self._say(Status.CTL_NOT_FOUND)
         elif file in _CONFIG_FILES:
             self._say(Status.CONFIG_NOT_FOUND, name)
@@ -402,7 +382,7 @@ class BootRun:
             model=self._model.name,
             outcome=outcome,
             decisions=tuple(self._decisions),
-            fetches=tuple(self._fetches),
+            fetches=tuple(self._downloads.reports),
             status_messages=tuple(self._messages),
             alarm=trust_list_alarm(
                 self._lists[ListKind.CTL],
@@ -415,6 +395,7 @@ class BootRun:
             config_source=source if memory.config else "none",
             duration_ms=duration_ms,
             capf=self._capf,
+            files=file_summaries(memory),
         )
 
     def _milliseconds_since(self, begun: float) -> float:

@@ -13,6 +13,7 @@ from phone_sim.boot import (
     AskTvs,
     Effect,
     Fetch,
+    FetchNamed,
     Install,
     Judge,
     KeepOld,
@@ -31,7 +32,8 @@ Rows of one state and event are tried from top to bottom; the first whose condit
 Fetching a file climbs its ladder of transports until the file arrives: HTTPS 6971 (the phone's own
 signed configuration only, and only if the ITL's header has a signer version of 1.1 or more), HTTP 6970,
 TFTP 69. "Not to be had" means that the server answered on at least one of them, "no answer" that it
-answered on none. How files and servers are judged is told in `phone_sim/trust.py`.
+answered on none. "Named files" are those that an accepted configuration names and those that phones ask for unbidden:
+`phone_sim/namedfiles.py` has them in order. How files and servers are judged is told in `phone_sim/trust.py`.
 """
 
 
@@ -89,6 +91,7 @@ def _condition(row: Row) -> str:
 
 _WORDS = {
     Fetch: "fetch",
+    FetchNamed: "fetch",
     UseNextServer: "turn to the next server",
     Judge: "judge the",
     AskTvs: "ask TVS about the",
@@ -104,6 +107,9 @@ def _effect(effect: Effect) -> str:
         return words
     if isinstance(effect, Fetch):
         return f"{words} `{effect.file.name_for('<MAC>')}`"
+    if isinstance(effect, FetchNamed):
+        which = "the same" if effect.again else "the next"
+        return f"{words} {which} named file{' with `.sgn`' if effect.signed else ''}"
     return f"{words} {effect.part.value}"
 
 

@@ -47,6 +47,13 @@ class Item(Enum):
     """Manufacturer installed certificate and its key."""
     STATUS = "status.json"
     TVS_CACHE = "tvs-cache.json"
+    USER_LOCALE = "user-locale.held"
+    """This and the next: files beside the configuration, see `phone_sim.namedfiles`."""
+    NETWORK_LOCALE = "network-locale.held"
+    APP_DIAL_RULES = "application-dial-rules.held"
+    SOFT_KEYS = "soft-keys.held"
+    DIAL_TEMPLATE = "dial-template.held"
+    RING_LIST = "ring-list.held"
 
 
 class Flash(Protocol):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from phone_sim.credentials import Credential, decode_credential, encode_credential
 from phone_sim.flash import FlashError, Item
 from phone_sim.messages import Status, StatusLog, StatusMessage
+from phone_sim.namedfiles import HeldFile, Kind
 from phone_sim.reasons import Reason
 from phone_sim.trust import Held, KeepOld, ListKind, read_installed_list, read_signed
 from wire.encryptedfile import certificate_hash
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 Config = PhoneConfig | DefaultConfig
 _ITEM = {ListKind.CTL: Item.CTL, ListKind.ITL: Item.ITL}
 _CREDENTIAL_ITEM = {Credential.LSC: Item.LSC, Credential.MIC: Item.MIC}
+_FILE_ITEM = {kind: Item[kind.name] for kind in Kind}
 _NOT_LOADED = {
     Item.CTL: Status.CTL_NOT_LOADED,
     Item.ITL: Status.ITL_NOT_LOADED,
@@ -39,6 +41,7 @@ _NAME = {
     Item.MIC: Credential.MIC.value,
     Item.STATUS: "status messages",
     Item.TVS_CACHE: "TVS cache",
+    **{item: kind.value for kind, item in _FILE_ITEM.items()},
 }
 _ERASING = {
     frozenset(ListKind): Status.ERASING_TRUST_LISTS,
@@ -57,6 +60,7 @@ class PhoneMemory:
         config: last good configuration.
         signed_config: the file that it came in; None when it came without a signature.
         credentials: the phone's own certificates with their keys.
+        files: those beside the configuration.
         log: status messages.
 
     Args:
@@ -78,6 +82,8 @@ class PhoneMemory:
         self.itl = self._load_list(ListKind.ITL)
         self.config = self._load_config()
         self.signed_config = self._load_signed_config()
+        held = {kind: self._load_file(kind) for kind in Kind}
+        self.files = {kind: file for kind, file in held.items() if file is not None}
         loaded = {credential: self._load_credential(credential) for credential in Credential}
         self.credentials = {credential: identity for credential, identity in loaded.items() if identity is not None}
 
@@ -145,6 +151,26 @@ class PhoneMemory:
         self.flash.write(Item.CONFIG_AS_RECEIVED, received)
         self.flash.write(Item.CONFIG, plain)
         self.config, self.signed_config = config, _read_as_received(received)
+
+    def install_file(self, kind: Kind, file: HeldFile) -> None:
+        """Puts an accepted file into flash, unless it is there already.
+
+        Raises:
+            FlashError: flash keeps the old one.
+        """
+        if self.files.get(kind) != file:
+            self.flash.write(_FILE_ITEM[kind], file.encode())
+            self.files[kind] = file
+
+    def forget_files_except(self, named: set[Kind]) -> None:
+        """Removes the files of kinds that the configuration in use does not name.
+
+        Raises:
+            FlashError: one cannot be removed.
+        """
+        for kind in self.files.keys() - named:
+            self.flash.delete(_FILE_ITEM[kind])
+            del self.files[kind]
 
     def erase_lists(self, kinds: Collection[ListKind] = tuple(ListKind)) -> None:
         """Forgets trust lists, and says so.
@@ -232,6 +258,15 @@ class PhoneMemory:
         try:
             data = self.flash.read(item)
             return decode_credential(data) if data is not None else None
+        except (FlashError, WireError) as error:
+            self.lost(item, str(error))
+            return None
+
+    def _load_file(self, kind: Kind) -> HeldFile | None:
+        item = _FILE_ITEM[kind]
+        try:
+            data = self.flash.read(item)
+            return HeldFile.decode(data) if data is not None else None
         except (FlashError, WireError) as error:
             self.lost(item, str(error))
             return None

@@ -49,6 +49,9 @@ class Status(Enum):
     CONFIG_REFUSED = "invalid file {file}, authenticated fail."
     """Worded after the one refusal of a configuration that was captured, on an 8945."""
 
+    LOCALE_FAILED = "Error Updating Locale"
+    """A locale file was missing or refused: the 7832's words, taken for all."""
+
     def text(self, family: Family, file: str = "") -> str:
         """The words on the screen."""
         wording = _OTHER_WORDING.get(family, {}).get(self, self.value)

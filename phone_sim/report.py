@@ -7,6 +7,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from phone_sim.menus import security_menu
+from phone_sim.namedfiles import Kind
 from phone_sim.trust import ListKind
 from wire.phoneconfig import PhoneConfig
 from wire.trustlist import Function
@@ -78,7 +79,8 @@ class DecisionReport:
     """One trust decision.
 
     Attributes:
-        what: ``CTL``, ``ITL``, ``configuration``, ``default configuration`` or ``server``.
+        what: ``CTL``, ``ITL``, ``configuration``, ``default configuration``, ``server``, or the kind of a file beside
+            the configuration: ``ring list``.
         subject: the file's name, or the server's certificate.
         accepted: taken; otherwise the old was kept.
         reason: the rule that decided.
@@ -247,6 +249,30 @@ class CertificateSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class FileSummary:
+    """A file beside the configuration that the phone holds.
+
+    Attributes:
+        kind: ``ring list`` and so on, see `phone_sim.namedfiles.Kind`.
+        sha256: of its content.
+    """
+
+    kind: str
+    name: str
+    size: int
+    sha256: str
+
+
+def file_summaries(memory: PhoneMemory) -> tuple[FileSummary, ...]:
+    """All of them, in the order in which phones ask for them."""
+    return tuple(
+        FileSummary(kind.value, held.name, len(held.data), held.sha256)
+        for kind in Kind
+        if (held := memory.files.get(kind)) is not None
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The security and trust-list menus of the phone.
 
@@ -254,6 +280,7 @@ class Settings:
         cluster_mode: ``mixed`` or ``non-secure``, read from the CTL (R-CTL-2).
         certificates: the phone's own, LSC and MIC; empty for none.
         security: the security menu, line by line; None where only the rest is wanted.
+        files: those beside the configuration.
     """
 
     device: str
@@ -264,6 +291,7 @@ class Settings:
     certificates: tuple[CertificateSummary, ...]
     status_messages: tuple[StatusMessage, ...]
     security: Entry | None = None
+    files: tuple[FileSummary, ...] = ()
 
     @classmethod
     def of(cls, device: str, model: Model, memory: PhoneMemory) -> Settings:
@@ -279,6 +307,7 @@ class Settings:
             ),
             status_messages=memory.log.messages,
             security=security_menu(memory, model.family),
+            files=file_summaries(memory),
         )
 
     def as_json(self) -> dict[str, Json]:
@@ -291,6 +320,7 @@ class Settings:
             "config": self.config.as_json() if self.config else None,
             "certificates": [asdict(certificate) for certificate in self.certificates],
             "security_menu": self.security.as_json() if self.security else None,
+            "files": [asdict(file) for file in self.files],
             "status_messages": [asdict(message) for message in self.status_messages],
         }
 
@@ -319,6 +349,7 @@ class BootReport:
         config: what it goes on with; None when it has nothing.
         config_source: ``server`` if fetched in this boot, ``flash`` if the last good one, else ``none``.
         capf: what came of CAPF; None when the configuration did not ask for it.
+        files: those beside the configuration that the phone now holds.
     """
 
     device: str
@@ -333,10 +364,11 @@ class BootReport:
     config_source: str
     duration_ms: float
     capf: CapfResult | None = None
+    files: tuple[FileSummary, ...] = ()
 
     @property
     def refusals(self) -> tuple[DecisionReport, ...]:
-        """Trust lists and configurations that were refused, even if the phone lives on with the old ones."""
+        """Files that were refused, even if the phone lives on with the old ones or without."""
         return tuple(item for item in self.decisions if not item.accepted and item.what != SERVER)
 
     @property
@@ -366,6 +398,7 @@ class BootReport:
             "config": self.config.as_json() if self.config else None,
             "config_source": self.config_source,
             "capf": self.capf.as_json() if self.capf else None,
+            "files": [asdict(file) for file in self.files],
             "duration_ms": self.duration_ms,
         }
 

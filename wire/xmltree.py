@@ -165,13 +165,13 @@ class XmlWriter:
         self._lines = ['<?xml version="1.0" encoding="UTF-8"?>'] if declaration else []
 
     @contextmanager
-    def inside(self, name: str, **attributes: str) -> Iterator[None]:
+    def inside(self, name: str, /, **attributes: str) -> Iterator[None]:
         """Everything written within the ``with`` stands inside this element. ``__`` in a name stands for a colon."""
         self._lines.append(f"<{name}{_attributes(attributes)}>")
         yield
         self._lines.append(f"</{name}>")
 
-    def words(self, name: str, text: str, **attributes: str) -> None:
+    def words(self, name: str, text: str, /, **attributes: str) -> None:
         """An element with text.
 
         Raises:

@@ -30,8 +30,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="Boot a simulated phone from any TFTP server, and look into its memory.",
     no_args_is_help=True,
-    epilog="Exit codes: 0 booted or opened, 1 refused something it needed, 2 usage, 3 flash cannot be used, "
-    "4 no server reached.",
+    epilog="Exit codes: 0 booted or opened, 1 refused something, 2 usage, 3 flash cannot be used, 4 no server reached.",
 )
 ModelOption = Annotated[str, typer.Option("--model", help="Phone model, such as 8865 or 7841.")]
 MacOption = Annotated[str, typer.Option("--mac", help="MAC address, in any usual notation.")]
@@ -81,9 +80,9 @@ def boot(
     *,
     as_json: JsonOption = False,
 ) -> None:
-    """Power a phone on: it fetches CTL, ITL and configuration, and decides whom to trust.
+    """Power a phone on: it fetches CTL, ITL, configuration and the files that this names, and decides whom to trust.
 
-    Exit 0 booted and nothing refused, 1 refused something it needed or found no configuration, 4 no server answered.
+    Exit 0 booted and nothing refused, 1 refused a file or found no configuration, 4 no server answered.
     """
     from lab.reports import print_boot
 
@@ -186,7 +185,7 @@ def directory(
 
 @app.command("show")
 def show(flash: FolderOption, language: LanguageOption = "en", *, as_json: JsonOption = False) -> None:
-    """Show a phone's security menu with its trust lists, the configuration it goes on with, and its status messages."""
+    """Show a phone's security menu with its trust lists, its configuration, the files beside it, and its messages."""
     from base.trace import Trace
     from lab.reports import print_settings
 

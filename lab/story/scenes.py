@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lab.story.text import Text
+from phone_sim.namedfiles import KINDS
 from phone_sim.reasons import Reason
 from phone_sim.report import SERVER
 from services.tvs.daemon import TvsDaemon
@@ -38,7 +39,8 @@ class Played:
     """What a scene brought.
 
     Attributes:
-        decisions: all that the phone made, in order.
+        decisions: those that the phone made, in order; without accepted files beside the configuration, of which
+            there is nothing to tell.
         status_messages: what its screen said.
         remarks: facts beside the decisions that should hold: sentence -> whether it does.
         duration_ms: of the phone's part.
@@ -77,7 +79,8 @@ class Scene:
 
 
 def _boot(report: BootReport, *remarks: tuple[Text, bool]) -> Played:
-    return Played(report.decisions, report.status_messages, remarks, report.duration_ms)
+    told = tuple(item for item in report.decisions if item.what not in KINDS or not item.accepted)
+    return Played(told, report.status_messages, remarks, report.duration_ms)
 
 
 def _directory(report: DirectoryReport, *remarks: tuple[Text, bool]) -> Played:

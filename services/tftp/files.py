@@ -2,8 +2,9 @@
 
 Names are looked up without regard to case, as the real server does. Generated files are computed from the cluster's
 snapshot, signed once, and kept until the snapshot or the ports change. Files of the TFTP directory are served plain
-and, with ``.sgn`` appended, signed; one that exists signed only is served plain with its signature stripped. Of the
-generated files, only a known phone's ``CTLSEP<MAC>.tlv`` and ``ITLSEP<MAC>.tlv`` give way to a file of that name there.
+and, with ``.sgn`` appended, signed; one that exists signed only is served plain with its signature stripped. Such a
+file goes before a generated ring list, dial template, locale or soft key file of its name, and before the generated
+trust lists where it is a known phone's ``CTLSEP<MAC>.tlv`` or ``ITLSEP<MAC>.tlv``; configurations are generated always.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cluster.ctl import ctl_of
+from cluster.namedfiles import named_file
 from cluster.parameters import AUTO_REGISTRATION, FILE_SIGNATURE, read_bool, read_digest
 from cluster.phonefiles import changed_at, default_config, encryption_recipient, phone_config, phone_stub
 from cluster.trustlists import build_itl
@@ -41,6 +43,8 @@ MAX_STATIC_SIZE = 256 * 1024 * 1024
 """Bytes of a file in the TFTP directory; firmware images have up to about 150 MB."""
 _LISTS = frozenset(name.lower() for name in (ITL_FILE, CTL_FILE, CACHE_LIST))
 _CACHE_ENTRIES = 20_000
+_BESIDE = 1
+"""Variant of files beside the configuration: kept apart, as the TFTP directory is looked into before they are."""
 _NOT_FOUND, _ACCESS_VIOLATION = 1, 2
 _GENERIC = {"itl": ITL_FILE, "ctl": CTL_FILE}
 _LIST_OF_DEVICE = re.compile(r"(ctl|itl)sep([0-9a-f]{12})\.tlv")
@@ -110,7 +114,7 @@ class PhoneFiles:
         elif of_config := _OF_DEVICE.fullmatch(folded):
             variant = self._variant(snapshot, of_config[1], transport, shown)
         if folded == CACHE_LIST.lower() and transport == "tftp":
-            return self._static(name, snapshot)
+            folded = ""  # over TFTP it is no name of ours
         of_device = _LIST_OF_DEVICE.fullmatch(folded)
         if of_device:  # the same bytes for every phone of this node, signed and kept once ...
             self._device(snapshot, of_device[2])
@@ -120,12 +124,20 @@ class PhoneFiles:
         if content != self._cached_for:
             self._cache.clear()
             self._cached_for = content
-        data = self._cache.get((folded, variant))
+        data = self._kept((folded, variant), lambda: self._make(folded, snapshot, endpoints, whole=variant < 0))
         if data is None:
-            data = self._make(folded, snapshot, endpoints, whole=variant < 0)
-            if data is None:
-                return self._static(name, snapshot)
-            self._cache[folded, variant] = data
+            data = self._from_directory(name, snapshot)
+        if data is None:
+            data = self._kept((folded, _BESIDE), lambda: self._beside(folded, snapshot))
+        if data is None:
+            raise Refusal(_NOT_FOUND, f"{name} does not exist")
+        return data
+
+    def _kept(self, key: tuple[str, int], make: Callable[[], bytes | None]) -> bytes | None:
+        """What was made before under this key, else what is made now; nothing is not kept."""
+        data = self._cache.get(key)
+        if data is None and (data := make()) is not None:
+            self._cache[key] = data
             if len(self._cache) > _CACHE_ENTRIES:
                 self._cache.popitem(last=False)
         return data
@@ -234,10 +246,18 @@ class PhoneFiles:
         self._trace.emit("own_list_served", file=name)
         return _load(found)
 
-    def _static(self, name: str, snapshot: ClusterSnapshot) -> bytes:
+    def _beside(self, name: str, snapshot: ClusterSnapshot) -> bytes | None:
+        """A file that phones ask for beside their configuration; None when the name is none of those."""
+        found = named_file(snapshot.definition, name.removesuffix(_SIGNED))
+        if found is None or not name.endswith(_SIGNED):
+            return found.data if found else None
+        return self._sign(found.name + _SIGNED, found.data, snapshot)
+
+    def _from_directory(self, name: str, snapshot: ClusterSnapshot) -> bytes | None:
+        """A file of the TFTP directory, as it is, signed, or without its signature; None when there is none."""
         folder = snapshot.definition.tftp_directory
         if folder is None:
-            raise Refusal(_NOT_FOUND, f"{name} does not exist")
+            return None
         root = Path(folder)
         found = _find(root, name)
         if found is not None:
@@ -255,7 +275,7 @@ class PhoneFiles:
                     return decode_signed_file(_load(signed)).body
                 except WireError as error:
                     raise Refusal(_NOT_FOUND, f"{name}{_SIGNED} is no signed file: {error}") from error
-        raise Refusal(_NOT_FOUND, f"{name} does not exist")
+        return None
 
     def _cache_list(self, snapshot: ClusterSnapshot, endpoints: Endpoints) -> bytes:
         """One file a line: name, blank, size of its unsigned form."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from pydantic import BaseModel, SecretStr
@@ -25,7 +26,23 @@ from cluster.definition import (
     User,
 )
 from cluster.parameters import CATALOGUE, URL_ELEMENTS
+from cluster.phonesettings import (
+    BUILT_IN_RINGS,
+    DEFAULT_RULES,
+    ENGLISH,
+    STANDARD_USER,
+    UNITED_STATES,
+    CallState,
+    DialPattern,
+    DialRules,
+    NetworkLocale,
+    Ring,
+    SoftKeyTemplate,
+    Tone,
+    UserLocale,
+)
 from cluster.releases import RELEASES
+from tests.conftest import lab_config
 from wire.fileheader import DigestAlgorithm
 
 ROOT = Path(__file__).parents[2]
@@ -44,6 +61,13 @@ MODELS: dict[str, type[BaseModel]] = {
     "`users`:": User,
     "`phone_services`:": PhoneService,
     "`auto_registration`:": AutoRegistration,
+    "`rings`:": Ring,
+    "`soft_key_templates`:": SoftKeyTemplate,
+    "`dial_rules`:": DialRules,
+    "`patterns`:": DialPattern,
+    "`user_locales`:": UserLocale,
+    "`network_locales`:": NetworkLocale,
+    "`tones`:": Tone,
 }
 
 
@@ -130,6 +154,22 @@ def test_the_examples_of_variables_are_true() -> None:
     assert (config.lab.port_offset, config.lab.tftp_ports) == (20_000, (20_000, 20_200))
     assert (cluster.release, cluster.nodes[0].address, cluster.devices[0].model) == ("14", "192.0.2.1", "7841")
     assert cluster.parameters["Auto-registration"] == "False"
+
+
+def test_the_example_of_phone_files_is_valid_and_the_limits_and_names_are_those_told() -> None:
+    example = DOCUMENT[DOCUMENT.index("```yaml\nrings:") + len("```yaml\n") :].split("```")[0]
+    config = lab_config(more=example.replace("\n", "\n    "))
+    assert config.clusters[0].user_locales[0].words == {"Redial": "Wahlwdh."}
+    assert set(re.findall(r"`([^`]+)`", table_after("`soft_key_templates`:")["keys"][1])) == set(get_args(CallState))
+    told = table_after("## `clusters`")
+    assert told["rings"][0] == f"two, {' and '.join(f'`{ring.name}`' for ring in BUILT_IN_RINGS)}"
+    for key, name in {
+        "soft_key_templates": STANDARD_USER,
+        "dial_rules": DEFAULT_RULES,
+        "user_locales": ENGLISH,
+        "network_locales": UNITED_STATES,
+    }.items():
+        assert f"`{name}` is always there" in told[key][1]
 
 
 @pytest.mark.parametrize("name", ["lab.yaml", "compose.yaml"])

@@ -142,7 +142,9 @@ async def test_a_capf_server_that_nobody_knows_learns_nothing(make_lab: LabMaker
     async with await asyncio.start_server(listen, "127.0.0.1", bench.lab.ports().capf, ssl=context):
         report = await phone.boot()
     assert capf(report).outcome is CapfOutcome.SERVER_NOT_TRUSTED
-    assert report.decisions[-1].reason is Reason.TVS_DOES_NOT_KNOW
+    judged = report.decision("server")
+    assert judged is not None
+    assert judged.reason is Reason.TVS_DOES_NOT_KNOW
     assert report.outcome is Outcome.BOOTED
     assert b"".join(heard) == b""
 

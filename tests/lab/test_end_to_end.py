@@ -13,6 +13,7 @@ from lab.adversary import LyingFileServer, NoFiles, Stranger
 from phone_sim.boot import Attempt, Transport
 from phone_sim.flash import Item, MemoryFlash
 from phone_sim.models import Ability, Model, model
+from phone_sim.namedfiles import KINDS
 from phone_sim.phone import Phone
 from phone_sim.reasons import Reason
 from phone_sim.report import SERVER, BootReport, Outcome
@@ -30,6 +31,7 @@ HOST = "127.0.0.1"
 PUB, SUB = "alpha-pub", "alpha-sub1"
 KNOWN, UNKNOWN = "001122334455", "00AABBCCDDEE"
 CONFIG = f"SEP{KNOWN}.cnf.xml"
+UUIDS = (("soft keys", "standard user"), ("dial rules", "default"))
 
 
 def server(lab: Lab, node: str = PUB) -> TftpServer:
@@ -51,11 +53,14 @@ def phone(
 
 
 def decisions(report: BootReport) -> list[tuple[str, Reason]]:
-    return [(item.what, item.reason) for item in report.decisions]
+    """On lists, configurations and servers; what is beside the configuration has a file of tests to itself."""
+    return [(item.what, item.reason) for item in report.decisions if item.what not in KINDS]
 
 
 def arrived(report: BootReport) -> list[tuple[str, Transport]]:
-    return [(item.file, item.transport) for item in report.fetches if item.failure is None]
+    """Up to the configuration."""
+    files = [(item.file, item.transport) for item in report.fetches if item.failure is None]
+    return [(name, transport) for name, transport in files if name.endswith((".tlv", ".cnf.xml", ".cnf.xml.sgn"))]
 
 
 @pytest.fixture
@@ -94,14 +99,23 @@ async def test_a_second_boot_finds_everything_unchanged(make_lab: LabMaker, flas
 
 
 async def test_what_is_fetched_and_how(make_lab: LabMaker, flash: MemoryFlash) -> None:
-    """CTL before ITL before configuration, each over HTTP first; what is not found is asked over TFTP as well."""
+    """CTL, ITL, configuration, what it names, each over HTTP first; what is not found is asked over TFTP as well."""
     lab = await make_lab()
     report = await phone(lab, flash=flash).boot()
+    definition = lab.store.snapshot.definition
+    soft_keys, dial_rules = (definition.stable_uuid(*item) for item in UUIDS)
     assert [(item.file, item.transport, item.failure) for item in report.fetches] == [
         (f"CTLSEP{KNOWN}.tlv", Transport.HTTP, Attempt.NOT_FOUND),
         (f"CTLSEP{KNOWN}.tlv", Transport.TFTP, Attempt.NOT_FOUND),
         (f"ITLSEP{KNOWN}.tlv", Transport.HTTP, None),
         (f"{CONFIG}.sgn", Transport.HTTP, None),
+        ("English_United_States/8865-sip.jar.sgn", Transport.HTTP, None),
+        ("United_States/g3-tones.xml.sgn", Transport.HTTP, None),
+        ("AppDialRules.xml.sgn", Transport.HTTP, Attempt.NOT_FOUND),
+        ("AppDialRules.xml.sgn", Transport.TFTP, Attempt.NOT_FOUND),
+        (f"SK{soft_keys}.xml.sgn", Transport.HTTP, None),
+        (f"DR{dial_rules}.xml.sgn", Transport.HTTP, None),
+        ("Ringlist.xml.sgn", Transport.HTTP, None),
     ]
 
 

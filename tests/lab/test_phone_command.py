@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -58,8 +59,16 @@ def test_a_boot_as_json_has_every_fetch_and_decision(running_lab: SharedLab, fla
     assert [(item["what"], item["reason"]) for item in first["decisions"]] == [
         ("ITL", "leap_of_faith"),
         ("configuration", "signed_by_itl"),
+        ("user locale", "signed_by_itl"),
+        ("network locale", "signed_by_itl"),
+        ("soft keys", "signed_by_itl"),
+        ("dial template", "signed_by_itl"),
+        ("ring list", "signed_by_itl"),
     ]
-    assert [item["outcome"] for item in first["fetches"]] == ["not found", "not found", "arrived", "arrived"]
+    missing, there = ["not found", "not found"], ["arrived"]
+    outcomes = [item["outcome"] for item in first["fetches"]]
+    assert outcomes == missing + there * 2 + there * 2 + missing + there * 3  # CTL, then AppDialRules.xml
+    assert [item["kind"] for item in first["files"]] == [item["what"] for item in first["decisions"][2:]]
     second = boot(running_lab, "--flash", flash, "--json").json
     assert second["decisions"][0]["reason"] == "unchanged"
     other = boot(running_lab, "--flash", flash, "--json", node=SUB).json
@@ -121,9 +130,12 @@ def test_show_tells_what_flash_holds(running_lab: SharedLab, flash: Path) -> Non
     assert shown["trust_lists"] == booted["trust_lists"]
     assert shown["config"] == booted["config"]
     assert shown["cluster_mode"] == "non-secure"
+    assert shown["files"] == booted["files"]
     text = ucmsim("phone", "show", "--flash", flash)
     assert text.code == 0
     assert booted["trust_lists"][0]["sha1"] in text.out
+    for file in booted["files"]:
+        assert re.search(rf"{file['kind']} +{re.escape(file['name'])} +{file['size']} bytes", text.out)
     assert f"TVS: {HOST}:{running_lab.ports().tvs}, {HOST}:{running_lab.ports(SUB).tvs}" in text.out
 
 
@@ -329,7 +341,7 @@ def test_the_trace_is_a_json_object_a_line(running_lab: SharedLab, tmp_path: Pat
     steps = [event["step"] for event in events]
     assert (steps[0], steps[-1]) == ("power_on", "boot_ended")
     assert {event["where"] for event in events} == {"SEP001122334455"}
-    assert steps.count("decided") == 2
+    assert steps.count("decided") == 7
 
 
 def test_a_trace_that_cannot_be_written_does_not_stop_the_phone(running_lab: SharedLab) -> None:

@@ -16,6 +16,7 @@ from phone_sim.boot import (
     Effect,
     Event,
     Fetch,
+    FetchNamed,
     File,
     Install,
     Judge,
@@ -164,6 +165,107 @@ def test_boot_story(story: str) -> None:
     assert fetched(effects) == files
 
 
+NAMED_LEFT = Situation(has_trust_list=True, has_config=True, named_left=True)
+TO_CONFIG = [(Event.NOT_FOUND, HAS_ITL)] * 3 + [(Event.ARRIVED, HAS_ITL)]
+NEXT, AGAIN = FetchNamed(signed=True), FetchNamed(signed=True, again=True)
+NAMED_STORIES: dict[str, tuple[list[tuple[Event, Situation]], State, list[Effect]]] = {
+    "each named file is asked for and judged, and the last one ends the boot": (
+        [
+            (Event.ACCEPTED, NAMED_LEFT),
+            (Event.ARRIVED, NAMED_LEFT),
+            (Event.ACCEPTED, NAMED_LEFT),
+            (Event.ARRIVED, HAS_ITL),
+            (Event.ACCEPTED, HAS_ITL),
+        ],
+        State.BOOTED,
+        [NEXT, Judge(Part.NAMED), Install(Part.NAMED)] * 2,
+    ),
+    "a named file that is missing is harmless": (
+        [(Event.ACCEPTED, NAMED_LEFT), (Event.NOT_FOUND, NAMED_LEFT), (Event.NOT_FOUND, HAS_ITL)],
+        State.BOOTED,
+        [NEXT, NEXT],
+    ),
+    "a named file that is refused leaves the old one, and the next is asked for (R-PHN-3)": (
+        [
+            (Event.ACCEPTED, NAMED_LEFT),
+            (Event.ARRIVED, NAMED_LEFT),
+            (Event.REFUSED, NAMED_LEFT),
+            (Event.NOT_FOUND, HAS_ITL),
+        ],
+        State.BOOTED,
+        [NEXT, Judge(Part.NAMED), KeepOld(Part.NAMED), NEXT],
+    ),
+    "TVS is asked about the signer of a named file": (
+        [
+            (Event.ACCEPTED, NAMED_LEFT),
+            (Event.ARRIVED, HAS_ITL),
+            (Event.TVS_NEEDED, HAS_ITL),
+            (Event.TVS_DONE, HAS_ITL),
+            (Event.ACCEPTED, HAS_ITL),
+        ],
+        State.BOOTED,
+        [NEXT, Judge(Part.NAMED), AskTvs(Part.NAMED), Judge(Part.NAMED), Install(Part.NAMED)],
+    ),
+    "with no server left the boot ends as booted, and the rest is not asked for": (
+        [(Event.ACCEPTED, NAMED_LEFT), (Event.NO_ANSWER, NAMED_LEFT)],
+        State.BOOTED,
+        [NEXT],
+    ),
+    "the next server is asked for the same named file": (
+        [
+            (Event.ACCEPTED, NAMED_LEFT),
+            (Event.NO_ANSWER, Situation(has_trust_list=True, another_server=True)),
+            (Event.ARRIVED, HAS_ITL),
+            (Event.ACCEPTED, HAS_ITL),
+        ],
+        State.BOOTED,
+        [NEXT, UseNextServer(), AGAIN, Judge(Part.NAMED), Install(Part.NAMED)],
+    ),
+    "a phone without a list asks for unsigned ones": (
+        [(Event.ACCEPTED, Situation(named_left=True)), (Event.NOT_FOUND, NEW)],
+        State.BOOTED,
+        [FetchNamed(signed=False)],
+    ),
+    "a phone with an empty ITL asks for the same one unsigned (R-RBK-1)": (
+        [
+            (Event.ACCEPTED, NAMED_LEFT),
+            (Event.NOT_FOUND, Situation(has_trust_list=True, in_rollback=True, named_left=True)),
+            (Event.NOT_FOUND, HAS_ITL),
+        ],
+        State.BOOTED,
+        [NEXT, FetchNamed(signed=False, again=True)],
+    ),
+    "they wait until CAPF has left the certificate as it was": (
+        [
+            (Event.ACCEPTED, Situation(has_trust_list=True, named_left=True, capf_wanted=True)),
+            (Event.CERTIFICATE_KEPT, NAMED_LEFT),
+            (Event.NOT_FOUND, HAS_ITL),
+        ],
+        State.BOOTED,
+        [RunCapf(), NEXT],
+    ),
+    "a refused configuration names nothing": (
+        [(Event.REFUSED, HAS_ITL)],
+        State.BOOTED,
+        [KeepOld(Part.CONFIG)],
+    ),
+}
+
+
+@pytest.mark.parametrize("story", NAMED_STORIES)
+def test_story_of_named_files(story: str) -> None:
+    events, end, after = NAMED_STORIES[story]
+    state, effects = drive([*TO_CONFIG, *events])
+    assert state is end
+    done = effects[effects.index(Judge(Part.CONFIG)) + 1 :]
+    assert [effect for effect in done if effect != Install(Part.CONFIG)] == after
+
+
+def test_named_files_never_go_over_https() -> None:
+    assert ladder(None, Situation(https_config=True)) == (Transport.HTTP, Transport.TFTP)
+    assert ladder(None, Situation(http=False)) == (Transport.TFTP,)
+
+
 def test_a_question_to_tvs_leads_back_to_the_judge() -> None:
     state, effects = drive(
         [
@@ -257,7 +359,7 @@ def test_every_state_knows_what_to_do_in_every_situation() -> None:
 
 
 def asks_for_something(row: Row) -> int:
-    return sum(isinstance(effect, Fetch | Judge | AskTvs | RunCapf) for effect in row.effects)
+    return sum(isinstance(effect, Fetch | FetchNamed | Judge | AskTvs | RunCapf) for effect in row.effects)
 
 
 def test_every_row_brings_exactly_one_next_event_or_ends_the_boot() -> None:

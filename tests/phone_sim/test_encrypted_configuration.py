@@ -18,7 +18,7 @@ from phone_sim.reasons import Reason
 from phone_sim.report import BootReport, Outcome
 from phone_sim.trust import Accept, AskTvs, Held, KeepOld, judge_signed, read_signed
 from tests.phone_sim.cast import CONFIG_NAME, EC, MAC, PUB, ROGUE, Party, flipped, signed_bytes, vector
-from tests.phone_sim.tiny_cluster import TinyCluster
+from tests.phone_sim.tiny_cluster import TinyCluster, asked_unbidden
 from wire.digests import DigestAlgorithm
 from wire.encryptedfile import EncryptedFile, certificate_hash, encrypt_file
 from wire.errors import WireError
@@ -83,7 +83,7 @@ async def test_a_file_that_another_tool_encrypted_is_decrypted_with_the_mic(clus
     assert flash.read(Item.CONFIG) == vector(f"SEP{MAC}.cnf.xml")
     assert flash.read(Item.CONFIG_AS_RECEIVED) == ENCRYPTED
     assert [message.text for message in report.status_messages][-1] == f"SEP{MAC}.cnf.xml.enc"
-    assert cluster.asked[-2:] == [f"HTTP {CONFIG_NAME}", f"HTTP {ENC_NAME}"]
+    assert cluster.asked[-6:] == [f"HTTP {CONFIG_NAME}", f"HTTP {ENC_NAME}", *asked_unbidden()]
 
 
 async def test_without_the_key_nothing_is_asked_for_and_the_reason_is_named(cluster: TinyCluster) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -40,7 +41,7 @@ from tests.phone_sim.cast import (
     signed_bytes,
     vector,
 )
-from tests.phone_sim.tiny_cluster import HOST, TinyCluster
+from tests.phone_sim.tiny_cluster import HOST, UNBIDDEN, TinyCluster, asked_unbidden
 from wire.errors import OperatorError
 from wire.trustlist import MAX_PHONE_FILE_SIZE, TrustRecord
 
@@ -112,6 +113,7 @@ async def test_files_are_asked_for_in_the_order_of_real_phones_each_over_http_an
         f"TFTP {CTL_NAME}",
         f"HTTP {ITL_NAME}",
         f"HTTP {CONFIG_NAME}",
+        *asked_unbidden(),
     ]
 
 
@@ -326,7 +328,7 @@ async def test_nothing_for_the_device_and_nothing_in_flash(cluster: TinyCluster)
 async def test_a_7960_asks_for_no_list_and_takes_the_unsigned_configuration(cluster: TinyCluster) -> None:
     cluster.files[PLAIN_NAME] = cluster.config()
     report = await make_phone(cluster, name="7960").boot()
-    assert cluster.asked == [f"HTTP {PLAIN_NAME}"]
+    assert cluster.asked == [f"HTTP {PLAIN_NAME}", *asked_unbidden("")]
     assert reasons(report) == {"configuration": Reason.NO_TRUST_LIST}
     assert report.exit_code == 0
 
@@ -364,7 +366,7 @@ async def test_the_configuration_comes_unsigned_over_https_when_the_itl_says_so(
     cluster.files[ITL_NAME] = vector("v11/ITLFile.tlv")
     cluster.https_files[CONFIG_NAME] = cluster.config()
     report = await make_phone(cluster).boot()
-    assert cluster.asked[-1] == f"HTTPS {CONFIG_NAME}"
+    assert cluster.asked[3:] == [f"HTTPS {CONFIG_NAME}", *asked_unbidden()]  # the others do not go over HTTPS
     assert [item.reason for item in report.decisions] == [
         Reason.LEAP_OF_FAITH,
         Reason.SERVER_IN_ITL,
@@ -380,7 +382,7 @@ async def test_an_https_server_that_is_not_trusted_is_passed_over_for_http() -> 
         cluster.https_files[CONFIG_NAME] = cluster.config("https://evil:8443/")
         report = await make_phone(cluster).boot()
     assert f"HTTPS {CONFIG_NAME}" not in cluster.asked
-    assert cluster.asked[-1] == f"HTTP {CONFIG_NAME}"
+    assert cluster.asked[3:] == [f"HTTP {CONFIG_NAME}", *asked_unbidden()]
     assert reasons(report)["server"] is Reason.TVS_NOT_CONFIGURED
     assert reasons(report)["configuration"] is Reason.SIGNED_BY_ITL
     assert report.exit_code == 0
@@ -405,7 +407,8 @@ async def test_an_empty_itl_makes_the_phone_ask_for_the_unsigned_configuration(c
     del cluster.files[CONFIG_NAME]
     report = await make_phone(cluster).boot()
     assert reasons(report)["configuration"] is Reason.EMPTY_ITL
-    assert cluster.asked[-1] == f"HTTP {PLAIN_NAME}"
+    both = [[f"HTTP {name}{end}", f"TFTP {name}{end}"] for name in UNBIDDEN for end in (".sgn", "")]
+    assert cluster.asked[-9:] == [f"HTTP {PLAIN_NAME}", *itertools.chain(*both)]
 
 
 async def test_a_stub_that_announces_an_encrypted_configuration_is_refused(cluster: TinyCluster) -> None:
@@ -513,7 +516,7 @@ async def test_every_step_is_in_the_trace_under_the_phones_name(cluster: TinyClu
     steps = sink.steps(service="Boot")
     assert steps[0] == "power_on"
     assert steps[-1] == "boot_ended"
-    assert steps.count("file_asked") == 4
+    assert steps.count("file_asked") == 8
     assert steps.count("decided") == 2
 
 

@@ -19,7 +19,14 @@ from tests.phone_sim.cast import PUB, TVS_SERVER, Party, vector
 from wire import tvs
 
 HOST = "127.0.0.1"
+UNBIDDEN = ("AppDialRules.xml", "Ringlist.xml")
+"""What a phone asks for after every configuration, whether it names more or not."""
 _ERROR, _DATA, _ACK, _RRQ, _BLOCK = 5, 3, 4, 1, 512
+
+
+def asked_unbidden(ending: str = ".sgn") -> list[str]:
+    """How a phone asks in vain for what no configuration has to name."""
+    return [f"{transport} {name}{ending}" for name in UNBIDDEN for transport in ("HTTP", "TFTP")]
 
 
 class TinyTftp(asyncio.DatagramProtocol):
@@ -114,6 +121,7 @@ class TinyCluster:
     Attributes:
         files: served over HTTP and HTTPS by name.
         tftp_files: served over TFTP by name.
+        last_file: once this was asked for over HTTP, no file is served any more, nor refused.
         asked: everything that was asked, in order: ``HTTP name``, ``TFTP name``, ``TVS query`` …
     """
 
@@ -121,6 +129,8 @@ class TinyCluster:
         self.files: dict[str, bytes] = {}
         self.https_files: dict[str, bytes] = {}
         self.tftp_files: dict[str, bytes] = {}
+        self.last_file = ""
+        self._sites: list[web.TCPSite] = []
         self.asked: list[str] = []
         self.tvs = TinyTvs(self.asked)
         self.backup_tvs = TinyTvs(self.asked, "backup TVS")
@@ -133,11 +143,11 @@ class TinyCluster:
         http = await self._web("HTTP", self.files, None)
         https = await self._web("HTTPS", self.https_files, self._https_party)
         loop = asyncio.get_running_loop()
-        transport, _ = await loop.create_datagram_endpoint(
+        self._tftp, _ = await loop.create_datagram_endpoint(
             lambda: TinyTftp(self.tftp_files, self.asked), local_addr=(HOST, 0)
         )
-        self._stack.callback(transport.close)
-        self.server = TftpServer(HOST, transport.get_extra_info("sockname")[1], http, https)
+        self._stack.callback(self._tftp.close)
+        self.server = TftpServer(HOST, self._tftp.get_extra_info("sockname")[1], http, https)
         self._tvs_server = await self._start_tvs(self.tvs)
         await self._start_tvs(self.backup_tvs)
         return self
@@ -171,6 +181,10 @@ class TinyCluster:
             name = request.path.removeprefix("/")
             self.asked.append(f"{scheme} {name}")
             body = files.get(name)
+            if name == self.last_file:
+                self._tftp.close()
+                for site in self._sites:
+                    await site.stop()
             return web.Response(body=body) if body is not None else web.Response(status=404)
 
         runner = web.ServerRunner(web.Server(handle), shutdown_timeout=0.1)
@@ -179,6 +193,7 @@ class TinyCluster:
         context = server_context([party.identity]) if party else None
         site = web.TCPSite(runner, HOST, 0, ssl_context=context)
         await site.start()
+        self._sites.append(site)
         port: int = runner.addresses[0][1]
         return port
 

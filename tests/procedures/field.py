@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from cluster.audit import Actor
 from phone_sim.flash import MemoryFlash
 from phone_sim.models import model
+from phone_sim.namedfiles import KINDS
 from phone_sim.phone import Phone
 from phone_sim.servers import TftpServer
 from services.commandline.interpreter import Outcome
@@ -44,7 +45,10 @@ class Set:
 
 @dataclass(frozen=True)
 class Boot:
-    """The phone is reset; these are its decisions, all of them."""
+    """The phone is reset; these are its decisions on lists, configuration and servers, all of them.
+
+    The files beside the configuration go with it: accepted for the same reason, or not asked for when it was refused.
+    """
 
     decisions: Mapping[str, Reason]
     node: str = PUB
@@ -96,6 +100,9 @@ class Field:
             case Boot():
                 report = await self.phone(step.node).boot()
                 assert _decisions(report) == dict(step.decisions), where
+                config = step.decisions.get(CONFIG)
+                with_it = {config} if config is not None and config.accepts else set()
+                assert {item.reason for item in report.decisions if item.what in KINDS} == with_it, where
             case Directory(reason, node):
                 ports = self.lab.ports(node)
                 url = f"https://127.0.0.1:{ports.secure_web}/ccmcip/xmldirectory.jsp"
@@ -113,4 +120,4 @@ class Field:
 
 
 def _decisions(report: BootReport) -> dict[str, Reason]:
-    return {decision.what: decision.reason for decision in report.decisions}
+    return {decision.what: decision.reason for decision in report.decisions if decision.what not in KINDS}

@@ -247,8 +247,10 @@ async def test_a_file_that_may_not_be_read_is_refused(files: Files) -> None:
 
 
 async def test_a_directory_that_went_away_holds_nothing(files: Files) -> None:
+    (files.folder / "notes.txt").write_text("here")
+    assert files.read("notes.txt")
     shutil.rmtree(files.folder)
-    assert files.refusal("Ringlist.xml") == NOT_FOUND
+    assert files.refusal("notes.txt") == NOT_FOUND
     assert files.read(CONFIG)
 
 
@@ -258,6 +260,66 @@ async def test_generated_names_cannot_be_replaced_from_the_directory(files: File
     (files.folder / "ITLFile.tlv").write_bytes(b"planted")
     assert files.read(CONFIG) == generated
     assert files.read("ITLFile.tlv") != b"planted"
+
+
+BESIDE = ("Ringlist.xml", "DistinctiveRingList.xml", "United_States/g3-tones.xml", "English_United_States/8865-sip.jar")
+
+
+async def test_what_configurations_name_is_served_plain_and_signed_with_the_same_bytes(files: Files) -> None:
+    """R-ITL-4 for all that phones ask for: signed once, and signed alike by another process."""
+    config = decode_phone_config(files.read(CONFIG))
+    assert (config.user_locale, config.network_locale) == ("English_United_States", "United_States")
+    again = Files(files.store, files.folder)
+    for name in (*BESIDE, config.soft_key_file, config.dial_template):
+        plain, signed = files.read(name), files.read(f"{name}.sgn")
+        assert files.read(f"{name}.sgn".upper()) is signed
+        assert (again.read(name), again.read(f"{name}.sgn")) == (plain, signed)
+        assert verify_file(signed, files.signer.certificate.public_key)
+        assert decode_signed_file(signed).header.file_name == f"{name}.sgn"
+        assert decode_signed_file(signed).body == plain
+        assert files.read(name, "tftp") == files.read(name, "https") == plain
+        assert files.read(f"{name}.sgn", "https") == signed  # stripped are configurations alone
+
+
+async def test_an_operators_own_file_goes_before_a_generated_one_in_either_form(files: Files) -> None:
+    generated = {name: files.read(f"{name}.sgn") for name in BESIDE}
+    for name in BESIDE:
+        path = files.folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"<mine/>")
+        assert files.read(name) == b"<mine/>"
+        signed = decode_signed_file(files.read(f"{name}.sgn"))
+        assert (signed.body, signed.header.file_name) == (b"<mine/>", f"{name}.sgn")
+        path.unlink()
+        assert files.read(f"{name}.sgn") == generated[name]
+
+
+async def test_a_signed_file_of_an_operators_is_served_as_it_is_and_stripped(files: Files) -> None:
+    foreign = (VECTORS / "SEP001122334455.cnf.xml.sgn").read_bytes()
+    (files.folder / "Ringlist.xml.sgn").write_bytes(foreign)
+    assert files.read("Ringlist.xml.sgn") == foreign
+    assert files.read("Ringlist.xml") == decode_signed_file(foreign).body
+
+
+async def test_a_changed_definition_changes_the_file_and_the_time_in_its_header(files: Files) -> None:
+    before = files.read("Ringlist.xml.sgn")
+    changed = lab_config(more=f"tftp_directory: {files.folder}\n    rings: [{{name: Bell, file: Bell.raw}}]")
+    await files.store.install(changed.clusters[0])
+    after = files.read("Ringlist.xml.sgn")
+    assert b"Bell.raw" in after
+    assert b"Bell.raw" not in before
+    assert files.read("Ringlist.xml") == decode_signed_file(after).body
+
+
+async def test_files_beside_are_signed_by_the_key_that_the_service_started_with(files: Files) -> None:
+    """R-DL-3, as for configurations."""
+    await regenerate(files.store, NODE, Purpose.CALLMANAGER, SYSTEM)
+    assert verify_file(files.read("Ringlist.xml.sgn"), files.signer.certificate.public_key)
+
+
+async def test_a_locale_that_nobody_defined_is_not_found(files: Files) -> None:
+    for name in ("Atlantis/g3-tones.xml", "Atlantis/8865-sip.jar.sgn", "AppDialRules.xml", "AppDialRules.xml.sgn"):
+        assert files.refusal(name) == NOT_FOUND
 
 
 async def test_a_node_of_which_the_port_is_not_known_yet_is_not_told_to_phones(files: Files) -> None:
