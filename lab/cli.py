@@ -20,6 +20,7 @@ import typer
 
 from lab.commands import admin, capf, cert, demo, file, parameter, phone, phones, sftp, tvs, up
 from lab.console import one_line, write_what_cannot_be_encoded_as_escapes
+from phone_sim.clients.errors import DhcpError
 from wire.errors import ConfigError, OperatorError, UcmsimError
 
 EXIT_NO, EXIT_USAGE, EXIT_CANNOT, EXIT_UNREACHABLE = 1, 2, 3, 4
@@ -81,6 +82,8 @@ def exit_code(error: UcmsimError) -> int:
         return EXIT_USAGE
     if isinstance(error, OperatorError):
         return EXIT_CANNOT
+    if isinstance(error, DhcpError):
+        return EXIT_UNREACHABLE
     return EXIT_NO
 
 

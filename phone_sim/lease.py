@@ -39,11 +39,12 @@ class ServerOrigin(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """An address with what belongs to it; the answer to an INFORM has no `duration_s`.
+    """An address with what belongs to it.
 
     Attributes:
         address: that the phone may use.
         server: that gave it.
+        leased: the address is the server's; false where the phone has one and only asked for the rest.
         duration_s: how long, from the request on; None for ever.
         renewal_s: when to ask that server for more (T1); None never.
         rebinding_s: when to ask any server for more (T2); None never.
@@ -58,6 +59,7 @@ class Lease:
 
     address: IPv4Address
     server: IPv4Address
+    leased: bool = True
     duration_s: int | None = None
     renewal_s: float | None = None
     rebinding_s: float | None = None
@@ -92,6 +94,7 @@ class Lease:
         return cls(
             address=address,
             server=as_address("option 54", server),
+            leased=own is None,
             duration_s=None if seconds == FOR_EVER else seconds,
             renewal_s=renewal_s,
             rebinding_s=rebinding_s,
@@ -129,6 +132,7 @@ class Lease:
             "dns_servers": [str(server) for server in self.dns_servers],
             "domain": self.domain,
             "dhcp_server": str(self.server),
+            "leased": self.leased,
             "lease_s": self.duration_s,
             "renewal_s": self.renewal_s,
             "rebinding_s": self.rebinding_s,

@@ -1,6 +1,7 @@
 """A phone that stays up: it boots, registers, obeys, and boots again, until somebody unplugs it.
 
-A phone without a usable configuration tries again every `RETRY_S` (an observed phone did about every 45 s).
+A phone without a usable configuration tries again every `RETRY_S` (an observed phone did about every 45 s). So does one
+that no DHCP server answers (ours).
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from phone_sim.clients.errors import DhcpError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +28,7 @@ class LifeEvents:
 
     booted: Callable[[BootReport], None] = lambda _report: None
     registration: Callable[[RegistrationStatus], None] = lambda _status: None
+    no_network: Callable[[DhcpError], None] = lambda _error: None
 
 
 class PhoneLife:
@@ -33,7 +37,7 @@ class PhoneLife:
     Args:
         phone: which.
         events: told of what happens.
-        retry_s: after a boot without a usable configuration.
+        retry_s: after a boot without a usable configuration or network.
         restarts: for one version of the configuration that never comes, before the phone goes without it (ours).
     """
 
@@ -55,7 +59,12 @@ class PhoneLife:
         """
         last = "initialized"
         while True:
-            report = await self._phone.boot()
+            try:
+                report = await self._phone.boot()
+            except DhcpError as error:
+                self._events.no_network(error)
+                await asyncio.sleep(self._retry_s)
+                continue
             self.boots += 1
             self._events.booted(report)
             self.registration = self._phone.registration(report, last, self._events.registration)

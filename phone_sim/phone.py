@@ -1,12 +1,14 @@
 """A simulated Cisco IP phone: power it on, press its keys, look at its menus.
 
-It knows its MAC, its model and a list of TFTP servers. All else came over a socket or was in its flash.
+It knows its MAC, its model and a list of TFTP servers, which DHCP may tell it. All else came over a socket or was in
+its flash.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from base.clock import Clock, SystemClock
@@ -25,20 +27,21 @@ from phone_sim.options import Timeouts
 from phone_sim.registrant import registrable, registrant
 from phone_sim.registration import Registration
 from phone_sim.report import DecisionReport, DirectoryReport, Settings, directory_url
+from phone_sim.servers import GivenServers
 from phone_sim.trust import ServerPurpose
 from phone_sim.tvs_desk import TvsDesk
 from wire.errors import OperatorError, WireError
 from wire.phoneconfig import PhoneConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from base.identity import Identity
     from phone_sim.flash import Flash
     from phone_sim.models import Model
     from phone_sim.registration import RegistrationStatus
     from phone_sim.report import BootReport
-    from phone_sim.servers import TftpServer
+    from phone_sim.servers import ServerSource, TftpServer
 
 _MAC = re.compile(r"[0-9A-F]{12}")
 
@@ -61,7 +64,7 @@ class Phone:
     Args:
         mac: MAC address in any usual notation.
         model: its model, see `phone_sim.models.model`.
-        tftp: TFTP servers, first choice first; at least one.
+        tftp: TFTP servers, first choice first, at least one; or who tells them at each boot.
         flash: its durable memory.
         clock: its idea of time.
         trace: takes every step; ``where`` becomes ``SEP<MAC>``.
@@ -76,7 +79,7 @@ class Phone:
         self,
         mac: str,
         model: Model,
-        tftp: Sequence[TftpServer],
+        tftp: Sequence[TftpServer] | ServerSource,
         flash: Flash,
         *,
         clock: Clock | None = None,
@@ -84,11 +87,12 @@ class Phone:
         timeouts: Timeouts | None = None,
         auth_string: str | None = None,
     ) -> None:
-        if not tftp:
+        if isinstance(tftp, Sequence) and not tftp:
             raise OperatorError("a phone needs at least one TFTP server")
         self.mac = normal_mac(mac)
         self.model = model
-        self._tftp = tuple(tftp)
+        self._source: ServerSource = GivenServers(tuple(tftp)) if isinstance(tftp, Sequence) else tftp
+        self._tftp: tuple[TftpServer, ...] = ()
         self._clock = clock or SystemClock()
         self._trace = (trace or Trace()).bind(where=self.name)
         self._timeouts = timeouts or Timeouts()
@@ -126,6 +130,11 @@ class Phone:
         return f"SEP{self.mac}"
 
     @property
+    def tftp_servers(self) -> tuple[str, ...]:
+        """Hosts of the servers that the last boot used, first choice first; empty before the first."""
+        return tuple(server.host for server in self._tftp)
+
+    @property
     def settings(self) -> Settings:
         """The security and trust-list menus and the status messages, as they stand."""
         return Settings.of(self.name, self.model.name, self._memory)
@@ -134,10 +143,12 @@ class Phone:
         """Power on, or a reset: everything up to the configuration.
 
         Raises:
+            DhcpError: the TFTP servers cannot be found out.
             FlashError: flash cannot be written.
         """
         async with self._one_at_a_time:
             self._boots += 1
+            self._tftp = await self._source.servers()
             run = BootRun(
                 self.mac,
                 self.model,

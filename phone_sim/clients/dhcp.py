@@ -1,8 +1,8 @@
 """A DHCP client: RFC 2131, from DISCOVER to RELEASE, and INFORM for hosts that keep their address.
 
 It never touches the machine's addresses and routes. A lease is something to look at: so long as the machine does not
-have the address itself, it is asked for by broadcast and extended by asking whether it may still be used (4.3.2,
-INIT-REBOOT), since answers to the address would not arrive. Real phones' waiting times are not known; those here are
+have the address itself, all goes by broadcast, and a lease is extended by asking whether it may still be used (4.3.2,
+INIT-REBOOT): answers to the address would not arrive. Real phones' waiting times are not known; those here are
 the RFC's (4.1) where it has any.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import math
 import random
 import socket
 from contextlib import asynccontextmanager
@@ -137,7 +138,7 @@ class DhcpClient:
                 if not _names_servers(offer):
                     offer = await talk.listen(talk.offer_with_servers, self._times.offers_s) or offer
                 request = self._who.request(talk.xid, offer.address, offer.server)
-                answer = await talk.ask(request, partial(talk.answer, of=offer.server))
+                answer: Lease | _Refused = await talk.ask(request, partial(talk.answer, of=offer.server))
                 if isinstance(answer, Lease):
                     return answer
                 if talk.left_s <= self._times.offers_s:
@@ -166,19 +167,24 @@ class DhcpClient:
         async with self._talk() as talk:
             return self._granted(await talk.ask(self._who.request(talk.xid, lease.address, None), talk.answer))
 
-    async def extend(self, lease: Lease, *, rebind: bool) -> Lease:
+    async def extend(self, lease: Lease, *, rebind: bool, within_s: float) -> Lease:
         """Asks for more time: the server that gave the lease, or any (`rebind`).
+
+        Args:
+            lease: that is held.
+            rebind: see above.
+            within_s: bound of the exchange, beside the usual one.
 
         Raises:
             DhcpSilence: no answer in time.
             DhcpRefusal: the address may not be used any longer.
             OperatorError: the interface cannot be used.
         """
-        if not is_own(lease.address):
-            return await self.confirm(lease)
-        async with self._talk() as talk:
-            to = None if rebind else str(lease.server)
-            return self._granted(await talk.ask(self._who.extend(talk.xid, lease.address), talk.answer, to))
+        async with self._talk(within_s) as talk:
+            message, to = self._who.request(talk.xid, lease.address, None), None
+            if is_own(lease.address):
+                message, to = self._who.extend(talk.xid, lease.address), None if rebind else str(lease.server)
+            return self._granted(await talk.ask(message, talk.answer, to))
 
     async def release(self, lease: Lease) -> None:
         """Gives the lease back; whether the server hears it is not known.
@@ -187,15 +193,16 @@ class DhcpClient:
             OperatorError: the interface cannot be used.
         """
         async with self._talk() as talk:
-            talk.send(self._who.release(talk.xid, lease.address, lease.server), str(lease.server))
+            to = str(lease.server) if is_own(lease.address) else None
+            talk.send(self._who.release(talk.xid, lease.address, lease.server), to)
 
     @asynccontextmanager
-    async def _talk(self) -> AsyncIterator[_Talk]:
-        ears = _Ears()
+    async def _talk(self, within_s: float = math.inf) -> AsyncIterator[_Talk]:
+        ears, times = _Ears(), replace(self._times, overall_s=min(self._times.overall_s, within_s))
         sock = self._link.open()
         transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: ears, sock=sock)
         try:
-            yield _Talk(self._who, self._link, self._times, self._trace, transport, ears)
+            yield _Talk(self._who, self._link, times, self._trace, transport, ears)
         finally:
             transport.close()
 
@@ -272,7 +279,7 @@ class _Talk:
                 return answer
             wait_s = min(2 * wait_s, self._times.longest_s)
         kind = MessageType(message.type or 0).name
-        raise DhcpSilence(f"no DHCP server on {self._link} answers a {kind} in {self._times.overall_s:g} s")
+        raise DhcpSilence(f"no DHCP server on {self._link} answers in {self._times.overall_s:g} s ({kind})")
 
     def send(self, message: Message, to: str | None = None) -> None:
         """Sends once. All that follows a DISCOVER has its ``secs`` (RFC 2131, 4.4.1)."""
@@ -292,7 +299,7 @@ class _Talk:
             except TimeoutError:
                 break
             if isinstance(heard, OSError):
-                raise DhcpSilence(f"nothing can be sent on {self._link}: {heard.strerror or heard}")
+                raise DhcpSilence(f"nothing can be sent on {self._link}, which may be down: {heard.strerror or heard}")
             found = self._read(*heard, wanted)
             if found is not None:
                 return found
