@@ -131,7 +131,8 @@ class DhcpNetwork:
     async def __aexit__(self, *_error: object) -> None:
         if self._keeper is not None:
             self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._keeper
         held = self._held
         self._held = None
         if held is not None and self._inform is None and not held.is_over(self._clock.monotonic()):
@@ -156,29 +157,25 @@ class DhcpNetwork:
         now, held = self._clock.monotonic(), self._held
         if self._wait_s() != 0:
             return  # a boot has seen to it meanwhile
+        stage = math.inf
         try:
             if held is None:
                 self._take(await self._client.lease(), now)
             elif held.is_over(now):
                 self._lose("it is over")
             else:
-                await self._extend(held, now)
+                second = held.stage(held.lease.rebinding_s)
+                rebind = now >= second
+                stage = held.stage(held.lease.duration_s) if rebind else second
+                self._take(await self._client.extend(held.lease, rebind=rebind, within_s=stage - now), now)
         except DhcpRefusal as error:
             self._lose(str(error))
         except (DhcpError, OperatorError) as error:
             self._trace.emit("dhcp_failed", detail=str(error))
-            self._act_at = self._next_try()
+            self._act_at = self._next_try(stage)
 
-    async def _extend(self, held: _Held, now: float) -> None:
-        rebind = now >= held.stage(held.lease.rebinding_s)
-        stage = held.stage(held.lease.duration_s if rebind else held.lease.rebinding_s)
-        self._take(await self._client.extend(held.lease, rebind=rebind, within_s=stage - now), now)
-
-    def _next_try(self) -> float:
+    def _next_try(self, stage: float) -> float:
         """After half of what is left until the next stage, and no sooner than `retry_s` (RFC 2131, 4.4.5)."""
-        now, held = self._clock.monotonic(), self._held
-        if held is None:
-            return now + self._retry_s
-        second, end = held.stage(held.lease.rebinding_s), held.stage(held.lease.duration_s)
-        stage = second if now < second else end
-        return min(now + max((stage - now) / 2, self._retry_s), stage)
+        now = self._clock.monotonic()
+        half_s = 0.0 if math.isinf(stage) else (stage - now) / 2
+        return min(now + max(half_s, self._retry_s), stage)

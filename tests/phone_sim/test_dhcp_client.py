@@ -20,6 +20,7 @@ from tests.phone_sim.tiny_dhcp import (
     INFORM,
     MAC,
     NAK,
+    NONE,
     OFFER,
     RELEASE,
     REQUEST,
@@ -69,7 +70,7 @@ async def test_the_phone_says_who_it_is_and_what_it_wants() -> None:
     for asked in (discover, request):
         assert asked.raw[:4] == bytes((1, 1, 6, 0))
         assert asked.raw[28:44] == bytes.fromhex(MAC).ljust(16, b"\0")
-        assert (asked.broadcast, asked.ciaddr) == (True, "0.0.0.0")  # noqa: S104 - none
+        assert (asked.broadcast, asked.ciaddr) == (True, NONE)
         assert len(asked.raw) >= 300
         assert asked.options[60] == b"Cisco Systems, Inc. IP Phone CP-8865"
         assert asked.options[61] == b"\1" + bytes.fromhex(MAC)
@@ -123,7 +124,7 @@ IGNORED: dict[str, Callable[[Asked], bytes]] = {
     "BOOTP": lambda asked: reply(asked, OFFER).replace(b"\x35\1\2", b""),
     "unknown type": lambda asked: reply(asked, 99),
     "not asked for": lambda asked: reply(asked, ACK),
-    "no address": lambda asked: reply(asked, OFFER, yiaddr="0.0.0.0"),  # noqa: S104 - none
+    "no address": lambda asked: reply(asked, OFFER, yiaddr=NONE),
     "a broadcast address": lambda asked: reply(asked, OFFER, yiaddr="255.255.255.255"),
     "a multicast address": lambda asked: reply(asked, OFFER, yiaddr="224.0.0.1"),
     "no server": lambda asked: reply(asked, OFFER, server=None),
@@ -233,7 +234,7 @@ async def test_after_a_reset_the_phone_asks_whether_its_address_is_still_good() 
     async with tiny_dhcp() as server:
         lease = await client(server).confirm(HELD)
     (asked,) = server.asked
-    assert (asked.kind, asked.requested, asked.server, asked.ciaddr) == (REQUEST, "192.0.2.50", "", "0.0.0.0")  # noqa: S104
+    assert (asked.kind, asked.requested, asked.server, asked.ciaddr) == (REQUEST, "192.0.2.50", "", NONE)
     assert (asked.broadcast, lease.duration_s) == (True, 600)
 
 
@@ -260,7 +261,7 @@ async def test_a_lease_of_an_address_that_the_machine_lacks_is_extended_by_broad
     async with tiny_dhcp() as server:
         await client(server).extend(replace(HELD, server=IPv4Address("127.0.0.9")), rebind=False, within_s=9)
     (asked,) = server.asked
-    assert (asked.requested, asked.ciaddr, asked.broadcast) == ("192.0.2.50", "0.0.0.0", True)  # noqa: S104
+    assert (asked.requested, asked.ciaddr, asked.broadcast) == ("192.0.2.50", NONE, True)
 
 
 async def test_extending_takes_no_longer_than_there_is_time() -> None:

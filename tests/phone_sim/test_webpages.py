@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from html.parser import HTMLParser
+from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +12,7 @@ from defusedxml.ElementTree import fromstring
 from hypothesis import given
 from hypothesis import strategies as st
 
+from phone_sim.lease import Lease
 from phone_sim.messages import StatusMessage
 from phone_sim.report import ConfigSummary, ListSummary, Settings
 from phone_sim.webpages import WebFacts, page
@@ -109,6 +112,43 @@ def test_network_configuration_names_the_servers() -> None:
     assert root == "NetworkConfiguration"
     assert (values["IPAddress"], values["TFTPServer1"], values["TFTPServer2"]) == ("192.0.2.7", "tftp1", "tftp2")
     assert (values["CallManager1"], values["CallManager2"]) == ("ucm1", "ucm2")
+
+
+def test_network_configuration_shows_what_dhcp_gave() -> None:
+    lease = Lease(
+        IPv4Address("192.0.2.50"),
+        IPv4Address("192.0.2.1"),
+        mask=IPv4Address("255.255.255.0"),
+        routers=(IPv4Address("192.0.2.2"), IPv4Address("192.0.2.3")),
+        dns_servers=(IPv4Address("192.0.2.4"),),
+        domain="lab.<example>",
+    )
+    _, values = xml("/NetworkConfigurationX", replace(facts(), lease=lease))
+    assert list(values)[:7] == [
+        "HostName",
+        "DHCPServer",
+        "IPAddress",
+        "SubNetMask",
+        "DefaultRouter1",
+        "DomainName",
+        "DNSServer1",
+    ]
+    assert list(values.values())[1:7] == [
+        "192.0.2.1",
+        "192.0.2.50",
+        "255.255.255.0",
+        "192.0.2.2",
+        "lab.<example>",
+        "192.0.2.4",
+    ]
+    assert rows("/NetworkConfiguration", replace(facts(), lease=lease))["DHCPServer"] == "192.0.2.1"
+    assert "DHCPServer" not in xml("/NetworkConfigurationX", facts())[1], "it was not asked"
+
+
+def test_a_lease_may_be_nothing_but_an_address() -> None:
+    bare = Lease(IPv4Address("192.0.2.50"), IPv4Address("192.0.2.1"))
+    _, values = xml("/NetworkConfigurationX", replace(facts(), lease=bare))
+    assert [values[name] for name in ("SubNetMask", "DefaultRouter1", "DNSServer1")] == [""] * 3
 
 
 def test_trust_lists_are_shown_with_their_checksums() -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 MAC = "001122334455"
 DISCOVER, OFFER, REQUEST, ACK, NAK, RELEASE, INFORM = 1, 2, 3, 5, 6, 7, 8
 COOKIE = bytes.fromhex("63825363")
-SERVER = "127.0.0.1"
+SERVER, NONE = "127.0.0.1", "0.0.0.0"  # noqa: S104 - no address
 
 
 @dataclass(frozen=True)
@@ -80,14 +80,14 @@ def reply(
     options: dict[int, bytes] | None = None,
     *,
     yiaddr: str = "192.0.2.50",
-    siaddr: str = "0.0.0.0",  # noqa: S104 - none
+    siaddr: str = NONE,
     server: str | None = SERVER,
     op: int = 2,
     xid: bytes | None = None,
     chaddr: str = MAC,
 ) -> bytes:
     """What a server answers; by default a lease with one TFTP server."""
-    address = yiaddr if kind != NAK and asked.kind != INFORM else "0.0.0.0"  # noqa: S104 - none
+    address = yiaddr if kind != NAK and asked.kind != INFORM else NONE
     head = bytes((op, 1, 6, 0)) + (xid or asked.xid) + bytes(4) + bytes(4) + ip(address, siaddr) + bytes(4)
     head += bytes.fromhex(chaddr).ljust(16, b"\0") + bytes(192) + COOKIE
     own = {53: bytes((kind,)), **({54: ip(server)} if server else {})}
