@@ -1,10 +1,8 @@
-"""A phone's DHCP on the command line: its options, and what it got, for people."""
+"""A phone's DHCP on the command line: on which interface, and what it got, for people."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from lab.story.text import Text
 
@@ -19,29 +17,6 @@ if TYPE_CHECKING:
     from phone_sim.lease import Lease
     from phone_sim.network import DhcpNetwork
     from phone_sim.servers import TftpServer
-
-DhcpOption = Annotated[
-    str | None,
-    typer.Option(
-        "--dhcp",
-        metavar="INTERFACE",
-        help="Ask DHCP on this network interface for the TFTP servers, instead of --tftp; 'auto' is the only one "
-        "beside lo. The machine's own address stays as it is.",
-    ),
-]
-InformOption = Annotated[
-    bool, typer.Option("--inform", help="Lease no address from DHCP: keep the interface's own, ask for the rest.")
-]
-TftpPortOption = Annotated[
-    int | None,
-    typer.Option(
-        "--tftp-port",
-        help="TFTP port of the servers that DHCP names; real phones know 69 only. HTTP and HTTPS are expected as far "
-        "from 6970 and 6971.",
-        min=1,
-        max=65_535,
-    ),
-]
 
 _ORIGINS = {
     "option 150": Text("option 150 comes first", "オプション 150 を最優先"),

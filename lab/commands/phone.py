@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lab.console import err, out, print_json, say
-from lab.dhcp import DhcpOption, InformOption, TftpPortOption, dhcp_network, print_lease
+from lab.dhcp import dhcp_network, print_lease
 from lab.options import (
     DEFAULT_STATE,
     JsonOption,
     LanguageOption,
     StateOption,
     TraceOption,
-    host_and_port,
     open_trace,
+)
+from lab.serveroptions import (
+    DhcpOption,
+    HttpPortOption,
+    HttpsPortOption,
+    InformOption,
+    ServerOptions,
+    TftpOption,
+    TftpPortOption,
 )
 from wire.errors import OperatorError
 
@@ -42,21 +49,8 @@ app = typer.Typer(
 )
 ModelOption = Annotated[str, typer.Option("--model", help="Phone model, such as 8865 or 7841.")]
 MacOption = Annotated[str, typer.Option("--mac", help="MAC address, in any usual notation.")]
-TftpOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--tftp",
-        metavar="HOST[:PORT]",
-        help="TFTP server, as typed in on a phone without DHCP; repeat for a list. With a port other than 69, HTTP and "
-        "HTTPS are expected as far from 6970 and 6971.",
-    ),
-]
 FlashOption = Annotated[
     Path | None, typer.Option("--flash", help="Folder that is the phone's memory; without it, a new phone each time.")
-]
-HttpPortOption = Annotated[int | None, typer.Option("--http-port", help="HTTP port of the servers.", min=1, max=65_535)]
-HttpsPortOption = Annotated[
-    int | None, typer.Option("--https-port", help="HTTPS port of the servers.", min=1, max=65_535)
 ]
 AuthStringOption = Annotated[
     str | None, typer.Option("--auth-string", help="Authentication string that somebody types for CAPF.")
@@ -88,10 +82,10 @@ def boot(
     """
     from lab.reports import print_boot
 
-    ports = _Ports(tftp_port, http_port, https_port)
+    options = ServerOptions(tftp or [], dhcp, tftp_port, http_port, https_port, inform=inform)
     with open_trace(trace) as events:
-        network = _network(tftp, dhcp, mac, model, ports, events, inform=inform)
-        phone = _phone(mac, model, network or _servers(tftp, ports), flash, events, auth_string)
+        network = options.network(*_mac_and_model(mac, model), events)
+        phone = _phone(mac, model, network or options.servers, flash, events, auth_string)
         report, lease = asyncio.run(_booted(phone, network))
     if as_json:
         print_json({**report.as_json(), "dhcp": lease.as_json() if lease else None})
@@ -130,10 +124,10 @@ def run(
     from lab.screen import WebPage, show_life
 
     where = web_address(web) if web is not None else None
-    ports = _Ports(tftp_port, http_port, https_port)
+    options = ServerOptions(tftp or [], dhcp, tftp_port, http_port, https_port, inform=inform)
     with open_trace(trace) as events:
-        network = _network(tftp, dhcp, mac, model, ports, events, inform=inform)
-        phone = _phone(mac, model, network or _servers(tftp, ports), flash, events, auth_string)
+        network = options.network(*_mac_and_model(mac, model), events)
+        phone = _phone(mac, model, network or options.servers, flash, events, auth_string)
         page = WebPage(where, events) if where is not None else None
         asyncio.run(show_life(phone, out, language, page, network))
 
@@ -247,49 +241,6 @@ def erase(flash: FolderOption, trace: TraceOption = None) -> None:
     with open_trace(trace) as events:
         _phone_of(flash, events).erase_trust_lists()
     err.print("CTL and ITL are erased.")
-
-
-@dataclass(frozen=True, slots=True)
-class _Ports:
-    """What the command line says of the servers' ports."""
-
-    tftp: int | None
-    http: int | None
-    https: int | None
-
-    def at(self, host: str, tftp_port: int) -> TftpServer:
-        from phone_sim.servers import TftpServer
-
-        usual = TftpServer.at(host, tftp_port)
-        if not 1 <= usual.http_port <= 65_534 and self.http is None:
-            raise typer.BadParameter(f"{host}: no HTTP port can be derived from port {tftp_port}; give --http-port")
-        return TftpServer(host, tftp_port, self.http or usual.http_port, self.https or usual.https_port)
-
-
-def _servers(tftp: list[str] | None, ports: _Ports) -> list[TftpServer]:
-    from phone_sim.servers import TFTP_PORT
-
-    return [ports.at(*host_and_port(text, TFTP_PORT)) for text in tftp or []]
-
-
-def _network(
-    tftp: list[str] | None, dhcp: str | None, mac: str, model: str, ports: _Ports, trace: Trace, *, inform: bool
-) -> DhcpNetwork | None:
-    """DHCP, if that is where the servers come from; None when they are given."""
-    from functools import partial
-
-    from phone_sim.servers import TFTP_PORT
-
-    if bool(tftp) == (dhcp is not None):
-        raise typer.BadParameter("give either --tftp HOST or --dhcp INTERFACE: where the TFTP servers come from")
-    if dhcp is None:
-        if inform or ports.tftp is not None:
-            raise typer.BadParameter("--inform and --tftp-port belong to --dhcp; with --tftp write HOST:PORT")
-        return None
-    server_at = partial(ports.at, tftp_port=ports.tftp or TFTP_PORT)
-    server_at("DHCP")  # so that a port that does not fit is told before anybody is asked
-    address, chosen = _mac_and_model(mac, model)
-    return dhcp_network(dhcp, address, chosen.name, server_at, trace, inform=inform)
 
 
 async def _booted(phone: Phone, network: DhcpNetwork | None) -> tuple[BootReport, Lease | None]:
