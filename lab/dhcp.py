@@ -102,7 +102,8 @@ def print_lease(console: Console, lease: Lease, language: Language) -> None:
     table = Table(show_header=False, box=None, padding=(0, 2))
     for key, label in _ROWS:
         value = values[key]
-        table.add_row(label.of(language), ", ".join(map(str, value)) if isinstance(value, list) else str(value))
+        text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+        table.add_row(label.of(language), text or "-")
     if lease.renewal_s is not None:
         duration = _TIMES.of(language, lease=lease.duration_s, renewal=lease.renewal_s)
     else:

@@ -25,7 +25,7 @@ from wire.dhcp import CLIENT_PORT, SERVER_PORT, Message, MessageType, Operation,
 from wire.errors import OperatorError, WireError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterator
     from ipaddress import IPv4Address
 
     from base.trace import Trace
@@ -55,6 +55,14 @@ class DhcpTimes:
     jitter_s: float = 1.0
     overall_s: float = 30.0
     offers_s: float = 1.0
+
+
+def waits(times: DhcpTimes) -> Iterator[float]:
+    """Seconds to wait for an answer, time after time, without end (RFC 2131, 4.1)."""
+    wait_s = times.first_s
+    while True:
+        yield wait_s + random.uniform(-times.jitter_s, times.jitter_s)
+        wait_s = min(2 * wait_s, times.longest_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,14 +278,13 @@ class _Talk:
         Raises:
             DhcpSilence: it did not come in time.
         """
-        wait_s = self._times.first_s
-        while (left_s := self.left_s) > 0:
+        for wait_s in waits(self._times):
+            if (left_s := self.left_s) <= 0:
+                break
             self.send(message, to)
-            jitter_s = random.uniform(-self._times.jitter_s, self._times.jitter_s)
-            answer = await self.listen(wanted, min(wait_s + jitter_s, left_s))
+            answer = await self.listen(wanted, min(wait_s, left_s))
             if answer is not None:
                 return answer
-            wait_s = min(2 * wait_s, self._times.longest_s)
         kind = MessageType(message.type or 0).name
         raise DhcpSilence(f"no DHCP server on {self._link} answers in {self._times.overall_s:g} s ({kind})")
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from ipaddress import IPv4Address
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import pytest
 
 from base.trace import MemorySink, Trace
-from phone_sim.clients.dhcp import DhcpClient, DhcpTimes, Link
+from phone_sim.clients.dhcp import DhcpClient, DhcpTimes, Link, waits
 from phone_sim.clients.errors import DhcpRefusal, DhcpSilence
 from phone_sim.clients.interfaces import address_of, interface, is_own
 from phone_sim.dhcpmessages import DhcpIdentity
@@ -99,12 +100,19 @@ async def test_a_phone_asks_again_and_more_slowly_until_it_is_heard() -> None:
     assert len({asked.xid for asked in server.asked}) == 1
 
 
-async def test_waits_are_doubled_up_to_the_longest() -> None:
-    """0.05, 0.1, 0.2 and 0.2 s fit into 0.7 s: five times, not fourteen."""
+def test_waits_are_those_of_the_rfc() -> None:
+    """RFC 2131, 4.1: doubled up to 64 s, each a second more or less."""
+    assert list(islice(waits(DhcpTimes(jitter_s=0.0)), 7)) == [4, 8, 16, 32, 64, 64, 64]
+    firsts = [next(waits(DhcpTimes())) for _ in range(200)]
+    assert all(3 <= wait_s <= 5 for wait_s in firsts)
+    assert min(firsts) < 4 < max(firsts)
+
+
+async def test_a_phone_that_nobody_answers_gives_up_and_says_where_it_asked() -> None:
     async with tiny_dhcp(lambda _asked: []) as server:
-        with pytest.raises(DhcpSilence, match=r"no DHCP server on 127\.0\.0\.1:\d+ answers in 0\.7 s \(DISCOVER\)"):
-            await client(server, replace(FAST, overall_s=0.7)).lease()
-    assert 2 <= len(server.asked) <= 5
+        with pytest.raises(DhcpSilence, match=r"no DHCP server on 127\.0\.0\.1:\d+ answers in 0\.4 s \(DISCOVER\)"):
+            await client(server, HASTY).lease()
+    assert 2 <= len(server.asked) <= 4, "after 0, 0.05, 0.15 and 0.35 s"
 
 
 async def test_an_offer_that_is_not_confirmed_is_silence() -> None:
@@ -144,6 +152,7 @@ async def test_an_answer_that_is_none_is_passed_over(what: str) -> None:
         lease = await client(server).lease()
     assert lease.address == IPv4Address("192.0.2.50")
     assert server.kinds == [DISCOVER, REQUEST], "it did not have to ask again"
+    assert server.asked[-1].requested == "192.0.2.50"
 
 
 async def test_a_flood_of_garbage_neither_hides_the_answer_for_ever_nor_fills_the_trace() -> None:
