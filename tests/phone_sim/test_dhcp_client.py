@@ -15,6 +15,7 @@ from phone_sim.clients.errors import DhcpRefusal, DhcpSilence
 from phone_sim.clients.interfaces import address_of, interface, is_own
 from phone_sim.dhcpmessages import DhcpIdentity
 from phone_sim.lease import Lease
+from tests.phone_sim.tiny_callmanager import eventually
 from tests.phone_sim.tiny_dhcp import (
     ACK,
     DISCOVER,
@@ -80,7 +81,13 @@ async def test_the_phone_says_who_it_is_and_what_it_wants() -> None:
         assert {1, 3, 6, 15, 66, 150} <= set(asked.options[55])
     assert (discover.requested, discover.server) == ("", "")
     assert (request.requested, request.server, request.xid) == ("192.0.2.50", SERVER, discover.xid)
-    assert request.secs == discover.secs
+
+
+async def test_a_request_has_the_seconds_of_its_discover() -> None:
+    """RFC 2131, 4.4.1; more than a second lies between the two, as the offer names no TFTP server."""
+    async with tiny_dhcp(offering({})) as server:
+        await client(server, replace(FAST, offers_s=1.1)).lease()
+    assert [asked.secs for asked in server.asked] == [0, 0]
 
 
 async def test_each_exchange_has_its_own_number() -> None:
@@ -155,11 +162,14 @@ async def test_an_answer_that_is_none_is_passed_over(what: str) -> None:
     assert server.asked[-1].requested == "192.0.2.50"
 
 
-async def test_a_flood_of_garbage_neither_hides_the_answer_for_ever_nor_fills_the_trace() -> None:
+async def test_a_flood_of_garbage_neither_hides_the_answer_for_ever_nor_fills_the_trace(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     sink = MemorySink()
     async with tiny_dhcp(lambda asked: [b"x"] * 500 if len(server.asked) < 3 else obliging(asked)) as server:
         await client(server, sink=sink).lease()
     assert 0 < sink.steps().count("dhcp_ignored") <= 50
+    assert not caplog.records, "what does not fit is dropped, not stumbled over"
 
 
 # -------------------------------------------------------------------- several offers
@@ -286,15 +296,19 @@ async def test_a_nak_ends_the_lease() -> None:
                 await attempt
 
 
-@pytest.mark.parametrize("address", ["192.0.2.50", SERVER])
-async def test_a_lease_is_given_back(address: str) -> None:
-    from tests.phone_sim.tiny_callmanager import eventually
-
+@pytest.mark.parametrize(
+    ("address", "lease_of", "broadcast_to"),
+    [("192.0.2.50", "127.0.0.9", SERVER), (SERVER, SERVER, "127.0.0.9")],
+    ids=["by broadcast", "from its own address"],
+)
+async def test_a_lease_is_given_back(address: str, lease_of: str, broadcast_to: str) -> None:
+    """Nobody is at 127.0.0.9."""
+    lease = replace(HELD, address=IPv4Address(address), server=IPv4Address(lease_of))
     async with tiny_dhcp() as server:
-        await client(server).release(replace(HELD, address=IPv4Address(address)))
+        await client(replace(server.link, server=broadcast_to)).release(lease)
         await eventually(lambda: server.kinds == [RELEASE])
     (asked,) = server.asked
-    assert (asked.ciaddr, asked.server, asked.requested) == (address, SERVER, "")
+    assert (asked.ciaddr, asked.server, asked.requested) == (address, lease_of, "")
     assert asked.options[61] == b"\1" + bytes.fromhex(MAC)
 
 
@@ -330,6 +344,11 @@ def test_the_address_of_an_interface() -> None:
     assert address_of("lo") == OWN
     assert is_own(OWN)
     assert not is_own(IPv4Address("192.0.2.50"))
+
+
+def test_phones_of_one_machine_share_the_port() -> None:
+    with Link(None, 0).open() as first, Link(None, first.getsockname()[1]).open() as second:
+        assert first.getsockname() == second.getsockname()
 
 
 async def test_a_port_that_cannot_be_bound_is_one_sentence() -> None:
