@@ -21,6 +21,7 @@ import typer
 
 from lab.commands import admin, capf, cert, demo, file, fleet, parameter, phone, phones, sftp, trunks, tvs, up
 from lab.console import end_without_reader, one_line, write_what_cannot_be_encoded_as_escapes
+from phone_sim.clients.errors import DhcpError
 from wire.errors import ConfigError, OperatorError, UcmsimError
 
 EXIT_NO, EXIT_USAGE, EXIT_CANNOT, EXIT_UNREACHABLE = 1, 2, 3, 4
@@ -84,6 +85,8 @@ def exit_code(error: UcmsimError) -> int:
         return EXIT_USAGE
     if isinstance(error, OperatorError):
         return EXIT_CANNOT
+    if isinstance(error, DhcpError):
+        return EXIT_UNREACHABLE
     return EXIT_NO
 
 

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from base.clock import SystemClock
+from lab.dhcp import lease_line
 from lab.pageview import PageView
 from lab.phoneweb import PhoneWeb
 from lab.reports import decision_table, outcome_text, print_settings
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 
     from base.trace import Trace
     from lab.story.text import Language
+    from phone_sim.clients.errors import DhcpError
+    from phone_sim.lease import Lease
+    from phone_sim.network import DhcpNetwork
     from phone_sim.phone import Phone
     from phone_sim.registration import RegistrationStatus
     from phone_sim.report import BootReport
@@ -48,23 +52,34 @@ class WebPage:
 
     Attributes:
         where: host and port to bind; the port may be 0.
-        tftp_servers: that the phone was given.
         trace: takes what happens there.
     """
 
     where: tuple[str, int]
-    tftp_servers: tuple[str, ...]
     trace: Trace
 
 
-async def show_life(phone: Phone, console: Console, language: Language, page: WebPage | None = None) -> None:
+async def show_life(
+    phone: Phone,
+    console: Console,
+    language: Language,
+    page: WebPage | None = None,
+    network: DhcpNetwork | None = None,
+) -> None:
     """Runs the phone until it is unplugged, by key, Ctrl-C or a signal.
+
+    Args:
+        phone: which.
+        console: its screen.
+        language: of what is shown.
+        page: where its web pages are; None for none.
+        network: where it has its servers from, if from DHCP; it lives as long as the phone.
 
     Raises:
         FlashError: flash cannot be written.
-        OperatorError: the web page's address cannot be bound.
+        OperatorError: the web page's address cannot be bound, or the network interface not be used.
     """
-    screen = _Screen(phone, console, language)
+    screen = _Screen(phone, console, language, network)
     unplugged = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -74,16 +89,13 @@ async def show_life(phone: Phone, console: Console, language: Language, page: We
     keys = asyncio.create_task(screen.read_keys(unplugged))
     try:
         async with contextlib.AsyncExitStack() as stack:
+            if network is not None:
+                network.on_lease = screen.leased
+                await stack.enter_async_context(network)
             if page is not None:
                 trace = page.trace.bind(where=phone.name)
                 desk = PushDesk(phone.authorizes, screen.view, clock=SystemClock(), trace=trace)
-                web = PhoneWeb(
-                    page.where,
-                    lambda: screen.facts(page.tftp_servers),
-                    trace,
-                    desk=desk,
-                    allowed=lambda: phone.web_access,
-                )
+                web = PhoneWeb(page.where, screen.facts, trace, desk=desk, allowed=lambda: phone.web_access)
                 await stack.enter_async_context(web)
                 console.print(WEB.of(language, url=web.url), markup=False)
             await screen.live(unplugged)
@@ -94,13 +106,13 @@ async def show_life(phone: Phone, console: Console, language: Language, page: We
 
 
 class _Screen:
-    def __init__(self, phone: Phone, console: Console, language: Language) -> None:
-        self._phone, self._console, self._language = phone, console, language
-        self._life = PhoneLife(phone, LifeEvents(self._booted, self._registration))
+    def __init__(self, phone: Phone, console: Console, language: Language, network: DhcpNetwork | None) -> None:
+        self._phone, self._console, self._language, self._network = phone, console, language, network
+        self._life = PhoneLife(phone, LifeEvents(self._booted, self._registration, no_network=self._no_network))
         self._restart = asyncio.Event()
         self.view = PageView(phone, console, language)
 
-    def facts(self, tftp_servers: tuple[str, ...]) -> WebFacts:
+    def facts(self) -> WebFacts:
         """What the phone's web pages say now."""
         registration = self._life.registration
         status = registration.status if registration is not None else None
@@ -108,10 +120,15 @@ class _Screen:
             settings=self._phone.settings,
             number=registration.number if registration is not None else "",
             address=registration.address if registration is not None else "",
-            tftp_servers=tftp_servers,
+            tftp_servers=self._phone.tftp_servers,
             registered_with=status.server if status is not None else "",
             status=status.text if status is not None else "",
+            lease=self._network.lease if self._network is not None else None,
         )
+
+    def leased(self, lease: Lease) -> None:
+        """A lease that differs from the one before."""
+        self._line(lease_line(lease, self._language))
 
     async def live(self, unplugged: asyncio.Event) -> None:
         while not unplugged.is_set():
@@ -212,6 +229,9 @@ class _Screen:
         self._console.print(decision_table(report.decisions, self._language))
         for message in report.status_messages:
             self._line(message_text(message.text, self._language))
+
+    def _no_network(self, error: DhcpError) -> None:
+        self._line(str(error))
 
     def _registration(self, status: RegistrationStatus) -> None:
         """The status line: time, number, state, server."""

@@ -1,7 +1,7 @@
 """A phone that stays up: it boots, registers, obeys, and boots again, until somebody unplugs it.
 
 A phone without a usable configuration tries again every `RETRY_S` (an observed phone did about every 45 s). So does one
-that every server refuses (ours), since its configuration may be an old one.
+that every server refuses (ours), since its configuration may be an old one, and one that no DHCP server answers (ours).
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import asyncio
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from phone_sim.clients.errors import DhcpError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,6 +39,7 @@ class LifeEvents:
     booted: Callable[[BootReport], None] = lambda _report: None
     registration: Callable[[RegistrationStatus], None] = lambda _status: None
     idle: Callable[[], None] = lambda: None
+    no_network: Callable[[DhcpError], None] = lambda _error: None
 
 
 class PhoneLife:
@@ -45,7 +48,7 @@ class PhoneLife:
     Args:
         phone: which.
         events: told of what happens.
-        retry_s: after a boot without a usable configuration, and after refusals.
+        retry_s: after a boot without a usable configuration or network, and after refusals.
         gate: entered for each boot, to bound how many phones boot at once.
         restarts: for one version of the configuration that never comes, before the phone goes without it (ours).
     """
@@ -77,8 +80,13 @@ class PhoneLife:
         """
         last = "initialized"
         while True:
-            async with self._gate:
-                report = await self._phone.boot()
+            try:
+                async with self._gate:
+                    report = await self._phone.boot()
+            except DhcpError as error:
+                self._events.no_network(error)
+                await asyncio.sleep(self._retry_s)
+                continue
             self.boots += 1
             self._events.booted(report)
             self.registration = self._phone.registration(report, last, self._on_status)

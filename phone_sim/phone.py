@@ -1,12 +1,14 @@
 """A simulated Cisco IP phone: power it on, press its keys, look at its menus.
 
-It knows its MAC, its model and a list of TFTP servers. All else came over a socket or was in its flash.
+It knows its MAC, its model and a list of TFTP servers, which DHCP may tell it. All else came over a socket or was in
+its flash.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -28,6 +30,7 @@ from phone_sim.options import Timeouts
 from phone_sim.registrant import registrable, registrant
 from phone_sim.registration import Registration
 from phone_sim.report import DecisionReport, DirectoryReport, Settings, directory_url
+from phone_sim.servers import GivenServers
 from phone_sim.trust import ListKind, ServerPurpose
 from phone_sim.tvs_desk import TvsDesk
 from wire.errors import OperatorError
@@ -35,7 +38,7 @@ from wire.ipphone import Menu
 from wire.phoneconfig import PhoneConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from base.identity import Identity
     from phone_sim.contacts import ContactReport
@@ -43,7 +46,7 @@ if TYPE_CHECKING:
     from phone_sim.models import Model
     from phone_sim.registration import RegistrationStatus
     from phone_sim.report import BootReport
-    from phone_sim.servers import TftpServer
+    from phone_sim.servers import ServerSource, TftpServer
 
 _MAC = re.compile(r"[0-9A-F]{12}")
 
@@ -66,7 +69,7 @@ class Phone:
     Args:
         mac: MAC address in any usual notation.
         model: its model, see `phone_sim.models.model`.
-        tftp: TFTP servers, first choice first; at least one.
+        tftp: TFTP servers, first choice first, at least one; or who tells them at each boot.
         flash: its durable memory.
         clock: its idea of time.
         trace: takes every step; ``where`` becomes ``SEP<MAC>``.
@@ -84,7 +87,7 @@ class Phone:
         self,
         mac: str,
         model: Model,
-        tftp: Sequence[TftpServer],
+        tftp: Sequence[TftpServer] | ServerSource,
         flash: Flash,
         *,
         clock: Clock | None = None,
@@ -92,11 +95,12 @@ class Phone:
         timeouts: Timeouts | None = None,
         auth_string: str | None = None,
     ) -> None:
-        if not tftp:
+        if isinstance(tftp, Sequence) and not tftp:
             raise OperatorError("a phone needs at least one TFTP server")
         self.mac = normal_mac(mac)
         self.model = model
-        self._tftp = tuple(tftp)
+        self._source: ServerSource = GivenServers(tuple(tftp)) if isinstance(tftp, Sequence) else tftp
+        self._tftp: tuple[TftpServer, ...] = ()
         self._clock = clock or SystemClock()
         self._trace = (trace or Trace()).bind(where=self.name)
         self._timeouts = timeouts or Timeouts()
@@ -137,6 +141,11 @@ class Phone:
         return f"SEP{self.mac}"
 
     @property
+    def tftp_servers(self) -> tuple[str, ...]:
+        """Hosts of the servers that the last boot used, first choice first; empty before the first."""
+        return tuple(server.host for server in self._tftp)
+
+    @property
     def settings(self) -> Settings:
         """The security and trust-list menus and the status messages, as they stand."""
         return Settings.of(self.name, self.model, self._memory)
@@ -145,10 +154,12 @@ class Phone:
         """Power on, or a reset: everything up to the configuration.
 
         Raises:
+            DhcpError: the TFTP servers cannot be found out.
             FlashError: flash cannot be written.
         """
         async with self._one_at_a_time:
             self._boots += 1
+            self._tftp = await self._source.servers()
             run = BootRun(
                 self.mac,
                 self.model,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 TFTP_PORT, HTTP_PORT, HTTPS_PORT = 69, 6970, 6971
 
@@ -31,3 +32,30 @@ class TftpServer:
         """
         offset = tftp_port - TFTP_PORT
         return cls(host, tftp_port, HTTP_PORT + offset, HTTPS_PORT + offset)
+
+
+class ServerSource(Protocol):
+    """Tells a phone its TFTP servers each time it boots."""
+
+    async def servers(self) -> tuple[TftpServer, ...]:
+        """At least one, first choice first.
+
+        Raises:
+            DhcpError: they cannot be found out.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class GivenServers:
+    """Servers that a person typed in ("Alternate TFTP" of a phone's settings); always the same.
+
+    Attributes:
+        given: at least one.
+    """
+
+    given: tuple[TftpServer, ...]
+
+    async def servers(self) -> tuple[TftpServer, ...]:
+        """See `ServerSource.servers`."""
+        return self.given

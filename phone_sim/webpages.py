@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from phone_sim.lease import Lease
     from phone_sim.messages import StatusMessage
     from phone_sim.report import Settings
 
@@ -36,6 +37,7 @@ class WebFacts:
         tftp_servers: first choice first.
         registered_with: host of the CallManager; empty when with none.
         status: of the registration, as on the screen.
+        lease: what DHCP gave; None for a phone that was told its servers.
     """
 
     settings: Settings
@@ -44,6 +46,7 @@ class WebFacts:
     tftp_servers: tuple[str, ...]
     registered_with: str
     status: str
+    lease: Lease | None = None
 
     @property
     def mac(self) -> str:
@@ -94,18 +97,24 @@ def _device(facts: WebFacts) -> dict[str, str]:
 
 
 def _network(facts: WebFacts) -> dict[str, str]:
-    config = facts.settings.config
+    """With a lease the address is the leased one, as on a phone that uses it; ``DHCPServer`` is our name."""
+    config, lease = facts.settings.config, facts.lease
     servers = config.call_managers if config else ()
     return {
         "HostName": facts.settings.device,
-        "IPAddress": facts.address,
-        "SubNetMask": "",
-        "DefaultRouter1": "",
-        "DomainName": "",
-        "DNSServer1": "",
+        **({"DHCPServer": str(lease.server)} if lease else {}),
+        "IPAddress": str(lease.address) if lease else facts.address,
+        "SubNetMask": str(lease.mask or "") if lease else "",
+        "DefaultRouter1": _first(lease.routers) if lease else "",
+        "DomainName": lease.domain if lease else "",
+        "DNSServer1": _first(lease.dns_servers) if lease else "",
         **{f"TFTPServer{place}": host for place, host in enumerate(facts.tftp_servers[:2], start=1)},
         **{f"CallManager{place}": host for place, host in enumerate(servers[:5], start=1)},
     }
+
+
+def _first(addresses: Iterable[object]) -> str:
+    return next(map(str, addresses), "")
 
 
 def _trust(facts: WebFacts) -> dict[str, str]:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lab.commands.phone import HttpPortOption, HttpsPortOption, ModelOption, TftpOption, tftp_servers
 from lab.console import err, out, print_json
 from lab.openfiles import require_open_files
-from lab.options import JsonOption, LanguageOption, TraceOption, open_trace
+from lab.options import JsonOption, LanguageOption, ModelOption, TraceOption, open_trace
+from lab.serveroptions import HttpPortOption, HttpsPortOption, RequiredTftpOption, ServerOptions
 from wire.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def group() -> None:
 
 @app.command("run")
 def run(
-    tftp: TftpOption,
+    tftp: RequiredTftpOption,
     count: Annotated[int, typer.Option("--count", help="How many phones.", min=1, max=_MOST)],
     first_mac: Annotated[
         str, typer.Option("--first-mac", help="MAC address of the first phone; the others have the next ones.")
@@ -89,7 +89,7 @@ def run(
     from phone_sim.models import model as model_of
 
     part, parts = _shard(shard)
-    servers = tftp_servers(tftp, http_port, https_port)
+    servers = ServerOptions(tftp, None, None, http_port, https_port, inform=False).servers
     try:
         macs, chosen = shard_of(macs_from(first_mac, count), part, parts), model_of(model)
     except OperatorError as error:

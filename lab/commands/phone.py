@@ -10,45 +10,48 @@ import typer
 
 from lab.commands import phone_services
 from lab.console import err, out, print_json, say
+from lab.dhcp import dhcp_network, print_lease
 from lab.options import (
     DEFAULT_STATE,
     JsonOption,
     LanguageOption,
+    ModelOption,
     StateOption,
     TraceOption,
-    host_and_port,
     open_trace,
+)
+from lab.serveroptions import (
+    DhcpOption,
+    HttpPortOption,
+    HttpsPortOption,
+    InformOption,
+    ServerOptions,
+    TftpOption,
+    TftpPortOption,
 )
 from wire.errors import OperatorError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from base.trace import Trace
     from phone_sim.flash import Flash
+    from phone_sim.lease import Lease
+    from phone_sim.models import Model
+    from phone_sim.network import DhcpNetwork
     from phone_sim.phone import Phone
-    from phone_sim.servers import TftpServer
+    from phone_sim.report import BootReport
+    from phone_sim.servers import ServerSource, TftpServer
 
 app = typer.Typer(
     help="Boot a simulated phone from any TFTP server, and look into its memory.",
     no_args_is_help=True,
-    epilog="Exit codes: 0 booted or opened, 1 refused something, 2 usage, 3 flash cannot be used, 4 no server reached.",
+    epilog="Exit codes: 0 booted or opened, 1 refused something, 2 usage, 3 flash cannot be used, "
+    "4 no server reached, or no DHCP server.",
 )
-ModelOption = Annotated[str, typer.Option("--model", help="Phone model, such as 8865 or 7841.")]
 MacOption = Annotated[str, typer.Option("--mac", help="MAC address, in any usual notation.")]
-TftpOption = Annotated[
-    list[str],
-    typer.Option(
-        "--tftp",
-        metavar="HOST[:PORT]",
-        help="TFTP server, as DHCP option 150 gives it; repeat for a list. With a port other than 69, HTTP and HTTPS "
-        "are expected as far from 6970 and 6971.",
-    ),
-]
 FlashOption = Annotated[
     Path | None, typer.Option("--flash", help="Folder that is the phone's memory; without it, a new phone each time.")
-]
-HttpPortOption = Annotated[int | None, typer.Option("--http-port", help="HTTP port of the servers.", min=1, max=65_535)]
-HttpsPortOption = Annotated[
-    int | None, typer.Option("--https-port", help="HTTPS port of the servers.", min=1, max=65_535)
 ]
 AuthStringOption = Annotated[
     str | None, typer.Option("--auth-string", help="Authentication string that somebody types for CAPF.")
@@ -67,10 +70,12 @@ FolderOption = Annotated[Path, typer.Option("--flash", help="Folder that is the 
 
 @app.command("boot")
 def boot(
-    tftp: TftpOption,
     mac: MacOption,
+    tftp: TftpOption = None,
+    dhcp: DhcpOption = None,
     model: ModelOption = "8865",
     flash: FlashOption = None,
+    tftp_port: TftpPortOption = None,
     http_port: HttpPortOption = None,
     https_port: HttpsPortOption = None,
     auth_string: AuthStringOption = None,
@@ -78,30 +83,38 @@ def boot(
     trace: TraceOption = None,
     language: LanguageOption = "en",
     *,
+    inform: InformOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Power a phone on: it fetches CTL, ITL, configuration and the files that this names, and decides whom to trust.
 
-    Exit 0 booted and nothing refused, 1 refused a file or found no configuration, 4 no server answered.
+    Give --tftp or --dhcp. Exit 0 booted and nothing refused, 1 refused a file or found no configuration, 4 no server
+    answered.
     """
     from lab.reports import print_boot
 
+    options = ServerOptions(tftp or [], dhcp, tftp_port, http_port, https_port, inform=inform)
     with open_trace(trace) as events:
-        phone = _phone(mac, model, tftp_servers(tftp, http_port, https_port), flash, events, auth_string, clock)
-        report = asyncio.run(phone.boot())
+        network = options.network(*_mac_and_model(mac, model), events)
+        phone = _phone(mac, model, network or options.servers, flash, events, auth_string, clock)
+        report, lease = asyncio.run(_booted(phone, network))
     if as_json:
-        print_json(report.as_json())
+        print_json({**report.as_json(), "dhcp": lease.as_json() if lease else None})
     else:
+        if lease is not None:
+            print_lease(out, lease, language)
         print_boot(out, report, language)
     raise typer.Exit(report.exit_code)
 
 
 @app.command("run")
 def run(
-    tftp: TftpOption,
     mac: MacOption,
+    tftp: TftpOption = None,
+    dhcp: DhcpOption = None,
     model: ModelOption = "8865",
     flash: FlashOption = None,
+    tftp_port: TftpPortOption = None,
     http_port: HttpPortOption = None,
     https_port: HttpsPortOption = None,
     auth_string: AuthStringOption = None,
@@ -112,18 +125,57 @@ def run(
     clock: ClockOption = None,
     trace: TraceOption = None,
     language: LanguageOption = "en",
+    *,
+    inform: InformOption = False,
 ) -> None:
-    """Keep a phone alive until Ctrl-C: it boots, registers, renews, and obeys resets and restarts from its server."""
+    """Keep a phone alive until Ctrl-C: it boots, registers, renews, and obeys resets and restarts from its server.
+
+    Give --tftp or --dhcp. DHCP is asked again at each boot, and before its lease ends.
+    """
     from lab.phoneweb import web_address
     from lab.screen import WebPage, show_life
 
     where = web_address(web) if web is not None else None
+    options = ServerOptions(tftp or [], dhcp, tftp_port, http_port, https_port, inform=inform)
     with open_trace(trace) as events:
-        servers = tftp_servers(tftp, http_port, https_port)
-        phone = _phone(mac, model, servers, flash, events, auth_string, clock)
-        hosts = tuple(server.host for server in servers)
-        page = WebPage(where, hosts, events) if where is not None else None
-        asyncio.run(show_life(phone, out, language, page))
+        network = options.network(*_mac_and_model(mac, model), events)
+        phone = _phone(mac, model, network or options.servers, flash, events, auth_string, clock)
+        page = WebPage(where, events) if where is not None else None
+        asyncio.run(show_life(phone, out, language, page, network))
+
+
+@app.command("dhcp")
+def dhcp(
+    mac: MacOption,
+    interface: Annotated[
+        str, typer.Option("--interface", help="Network interface; 'auto' is the only one beside lo.")
+    ] = "auto",
+    model: ModelOption = "8865",
+    timeout_s: Annotated[
+        float, typer.Option("--timeout", metavar="SECONDS", help="How long to ask.", min=1, max=3_600)
+    ] = 30.0,
+    trace: TraceOption = None,
+    language: LanguageOption = "en",
+    *,
+    inform: InformOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Ask DHCP what a phone would get, show it, and give it back.
+
+    Exit 0 a server answered, 3 the interface cannot be used, 4 no server answered.
+    """
+    from phone_sim.clients.dhcp import DhcpTimes
+    from phone_sim.servers import TftpServer
+
+    with open_trace(trace) as events:
+        address, chosen = _mac_and_model(mac, model)
+        times = DhcpTimes(overall_s=timeout_s)
+        network = dhcp_network(interface, address, chosen.name, TftpServer, events, inform=inform, times=times)
+        lease = asyncio.run(_leased(network))
+    if as_json:
+        print_json(lease.as_json())
+    else:
+        print_lease(out, lease, language)
 
 
 @app.command("manufacture")
@@ -231,28 +283,35 @@ def factory_reset(flash: FolderOption, trace: TraceOption = None) -> None:
     err.print(f"{phone.name} is factory-new.")
 
 
-def tftp_servers(tftp: list[str], http_port: int | None, https_port: int | None) -> list[TftpServer]:
-    """The servers that the options name.
+async def _booted(phone: Phone, network: DhcpNetwork | None) -> tuple[BootReport, Lease | None]:
+    if network is None:
+        return await phone.boot(), None
+    async with network:
+        return await phone.boot(), network.lease
 
-    Raises:
-        typer.BadParameter: one cannot be understood.
-    """
-    from phone_sim.servers import TFTP_PORT, TftpServer
 
-    servers: list[TftpServer] = []
-    for text in tftp:
-        host, port = host_and_port(text, TFTP_PORT)
-        usual = TftpServer.at(host, port)
-        if not 1 <= usual.http_port <= 65_534 and http_port is None:
-            raise typer.BadParameter(f"{text}: no HTTP port can be derived from port {port}; give --http-port")
-        servers.append(TftpServer(host, port, http_port or usual.http_port, https_port or usual.https_port))
-    return servers
+async def _leased(network: DhcpNetwork) -> Lease:
+    async with network:
+        await network.servers()
+        lease = network.lease
+    assert lease is not None  # noqa: S101 - servers() raises without one
+    return lease
+
+
+def _mac_and_model(mac: str, model_name: str) -> tuple[str, Model]:
+    from phone_sim.models import model
+    from phone_sim.phone import normal_mac
+
+    try:
+        return normal_mac(mac), model(model_name)
+    except OperatorError as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 def _phone(
     mac: str,
     model_name: str,
-    servers: list[TftpServer],
+    servers: Sequence[TftpServer] | ServerSource,
     folder: Path | None,
     trace: Trace,
     auth_string: str | None = None,
@@ -260,13 +319,9 @@ def _phone(
 ) -> Phone:
     from lab.phoneclock import phone_clock
     from phone_sim.flash import DirectoryFlash, MemoryFlash, Owner
-    from phone_sim.models import model
-    from phone_sim.phone import Phone, normal_mac
+    from phone_sim.phone import Phone
 
-    try:
-        address, chosen = normal_mac(mac), model(model_name)
-    except OperatorError as error:
-        raise typer.BadParameter(str(error)) from error
+    address, chosen = _mac_and_model(mac, model_name)
     flash: Flash = MemoryFlash() if folder is None else DirectoryFlash.create(folder, Owner(address, chosen.name))
     return Phone(address, chosen, servers, flash, clock=phone_clock(clock), trace=trace, auth_string=auth_string)
 

@@ -23,3 +23,15 @@ class TransferFailed(FetchError):  # noqa: N818
 
 class ServerRefused(FetchError):  # noqa: N818
     """The phone itself ended the connection before it asked: it does not trust the server's certificate."""
+
+
+class DhcpError(UcmsimError):
+    """The phone has no lease, or could not keep the one that it has; the message names the interface."""
+
+
+class DhcpSilence(DhcpError):  # noqa: N818
+    """No DHCP server answered in time, or nothing can be sent."""
+
+
+class DhcpRefusal(DhcpError):  # noqa: N818
+    """A DHCP server said NAK: the address is not the phone's to use."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
+from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +13,7 @@ from defusedxml.ElementTree import fromstring
 from hypothesis import given
 from hypothesis import strategies as st
 
+from phone_sim.lease import Lease
 from phone_sim.messages import StatusMessage
 from phone_sim.report import ConfigSummary, ListSummary, Settings
 from phone_sim.webpages import WebFacts, page
@@ -113,6 +115,43 @@ def test_network_configuration_names_the_servers() -> None:
     assert (values["CallManager1"], values["CallManager2"]) == ("ucm1", "ucm2")
 
 
+def test_network_configuration_shows_what_dhcp_gave() -> None:
+    lease = Lease(
+        IPv4Address("192.0.2.50"),
+        IPv4Address("192.0.2.1"),
+        mask=IPv4Address("255.255.255.0"),
+        routers=(IPv4Address("192.0.2.2"), IPv4Address("192.0.2.3")),
+        dns_servers=(IPv4Address("192.0.2.4"),),
+        domain="lab.<example>",
+    )
+    _, values = xml("/NetworkConfigurationX", replace(facts(), lease=lease))
+    assert list(values)[:7] == [
+        "HostName",
+        "DHCPServer",
+        "IPAddress",
+        "SubNetMask",
+        "DefaultRouter1",
+        "DomainName",
+        "DNSServer1",
+    ]
+    assert list(values.values())[1:7] == [
+        "192.0.2.1",
+        "192.0.2.50",
+        "255.255.255.0",
+        "192.0.2.2",
+        "lab.<example>",
+        "192.0.2.4",
+    ]
+    assert rows("/NetworkConfiguration", replace(facts(), lease=lease))["DHCPServer"] == "192.0.2.1"
+    assert "DHCPServer" not in xml("/NetworkConfigurationX", facts())[1], "it was not asked"
+
+
+def test_a_lease_may_be_nothing_but_an_address() -> None:
+    bare = Lease(IPv4Address("192.0.2.50"), IPv4Address("192.0.2.1"))
+    _, values = xml("/NetworkConfigurationX", replace(facts(), lease=bare))
+    assert [values[name] for name in ("SubNetMask", "DefaultRouter1", "DNSServer1")] == [""] * 3
+
+
 def test_trust_lists_are_shown_with_their_checksums() -> None:
     shown = rows("/TrustLists", facts())
     assert shown["CTL file"] == "Not Installed"
@@ -128,8 +167,8 @@ def test_status_messages_are_shown_as_on_the_screen() -> None:
 
 def test_the_log_tells_the_reason_that_the_screen_does_not() -> None:
     told = (StatusMessage("2026-03-09T18:32:46.000+00:00", "Host Not Found", "tvs_unreachable", "no TVS answers"),)
-    settings = dataclasses.replace(facts().settings, status_messages=told)
-    given_facts = dataclasses.replace(facts(), settings=settings)
+    settings = replace(facts().settings, status_messages=told)
+    given_facts = replace(facts(), settings=settings)
     assert list(rows("/StatusMessages", given_facts).values()) == ["Host Not Found"]
     assert list(rows("/ConsoleLogs", given_facts).values()) == ["Host Not Found (tvs_unreachable: no TVS answers)"]
     found = page("/DeviceLogX", given_facts)
