@@ -18,7 +18,7 @@ from typing import Annotated
 
 import typer
 
-from lab.commands import admin, capf, cert, demo, file, parameter, phone, phones, sftp, tvs, up
+from lab.commands import admin, capf, cert, demo, file, parameter, phone, phones, report, sftp, tvs, up
 from lab.console import one_line, write_what_cannot_be_encoded_as_escapes
 from wire.errors import ConfigError, OperatorError, UcmsimError
 
@@ -48,6 +48,7 @@ app.add_typer(tvs.app, name="tvs")
 app.add_typer(cert.app, name="cert")
 app.add_typer(capf.app, name="capf")
 app.add_typer(parameter.app, name="parameter")
+app.add_typer(report.app, name="report")
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - typer's signature

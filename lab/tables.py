@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from services.service import Listener
 
 
@@ -25,3 +28,11 @@ def listening_table(listeners: list[tuple[str, str, Listener]]) -> Table:
         table.add_row(*shown, service, "\n".join(texts))
         last = node
     return table
+
+
+def aligned(rows: Sequence[Sequence[str]], gap: int = 2) -> Iterator[str]:
+    """Rows of equal length as lines in columns; no line ends in blanks, Japanese characters count twice."""
+    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        padded = (text + " " * (width + gap - cell_len(text)) for text, width in zip(row, widths, strict=True))
+        yield "".join(padded).rstrip()

@@ -55,9 +55,15 @@ class PhoneMemory:
             ctl=self.ctl,
             itl=self.itl,
             tvs_configured=bool(self.config and self.config.tvs_servers),
+            sha256=self._model.sha256.assumed,
             sha512=self._model.sha512.assumed,
             long_keys=self._model.rsa_4096.assumed,
+            sast_limit=self._model.sast_limit,
         )
+
+    def read_list(self, data: bytes) -> TrustList | KeepOld:
+        """A list as a phone of this model loads it (R-ITL-8)."""
+        return read_list(data, self._model.list_limit)
 
     @property
     def identity(self) -> Identity | None:
@@ -65,7 +71,9 @@ class PhoneMemory:
         return self.credentials.get(Credential.LSC) or self.credentials.get(Credential.MIC)
 
     def credential_for(self, cert_hash: str) -> Identity | None:
-        """The certificate of that hash, as an announced encrypted configuration names it."""
+        """The certificate of that hash, as an announced encrypted configuration names it; a model may use none so."""
+        if not self._model.encrypted_config.assumed:
+            return None
         wanted = cert_hash.strip().lower()
         return next((item for item in self.credentials.values() if certificate_hash(item.certificate) == wanted), None)
 
@@ -141,9 +149,10 @@ class PhoneMemory:
     def _load_log(self) -> StatusLog:
         try:
             data = self.flash.read(Item.STATUS)
-            return StatusLog.from_json(json.loads(data)) if data else StatusLog()
+            entries = json.loads(data) if data else []
+            return StatusLog.from_json(entries, self._model.message_limit)
         except (FlashError, ValueError):
-            return StatusLog()  # the messages themselves are all that is lost
+            return StatusLog(limit=self._model.message_limit)  # the messages themselves are all that is lost
 
     def _load_list(self, kind: ListKind) -> TrustList | None:
         try:
@@ -153,7 +162,7 @@ class PhoneMemory:
             return None
         if data is None:
             return None
-        trust_list = read_list(data)
+        trust_list = self.read_list(data)
         if isinstance(trust_list, KeepOld):
             self.say(_NOT_LOADED[kind], reason=trust_list.reason.value, detail=trust_list.detail)
             return None
