@@ -42,7 +42,7 @@ def read_table(text: str, where: str) -> ModelTable:
     """
     try:
         document = yaml.load(text, Loader=_TextLoader)  # noqa: S506 - texts, lists and mappings only
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         raise ConfigError((Problem(where, f"not YAML: {error}"),)) from error
     reading = _Reading(where)
     table = reading.table(document)
@@ -51,11 +51,15 @@ def read_table(text: str, where: str) -> ModelTable:
     return table
 
 
-class _TextLoader(yaml.BaseLoader):
+# libyaml's loader is ten times as fast; both make the same values
+_BaseLoader: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+
+
+class _TextLoader(_BaseLoader):  # type: ignore[misc]
     """Every value as text: ``yes`` is no boolean and ``1.0`` no number. A repeated key is a mistake."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
-        mapping = super().construct_mapping(node, deep=deep)
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep=deep)
         if len(mapping) < len(node.value):
             raise yaml.constructor.ConstructorError(None, None, "a key is repeated in this mapping", node.start_mark)
         return mapping
@@ -66,14 +70,14 @@ def _choice(kind: type[_E]) -> Callable[[str], _E]:
         for choice in kind:
             if choice.value == word:
                 return choice
-        raise ValueError(f"{word!r} is not one of {', '.join(str(choice.value) for choice in kind)}")
+        raise ValueError(f"{word[:30]!r} is not one of {', '.join(str(choice.value) for choice in kind)}")
 
     return read
 
 
 def _number(word: str) -> int:
     if not (word.isascii() and word.isdecimal() and 0 < int(word[:11]) <= _MAX_NUMBER):
-        raise ValueError(f"{word!r} is no number from 1 to {_MAX_NUMBER}")
+        raise ValueError(f"{word[:30]!r} is no number from 1 to {_MAX_NUMBER}")
     return int(word)
 
 
@@ -119,11 +123,13 @@ class _Reading:
 
     def table(self, document: object) -> ModelTable:
         top = self._mapping(document, "the file", {"sources", "every_model", "series", "models"})
-        self._sources = {key: str(text) for key, text in self._mapping(top.get("sources"), "sources").items()}
+        sources = self._mapping(top.get("sources"), "sources")
+        self._sources = {key: self._text(sources, key, "sources") for key in sources}
         common = self._facts(self._mapping(top.get("every_model"), "every_model"), "every_model")
         missing = sorted(set(_KINDS) - _ONLY_OF_A_MODEL - set(common))
         if missing:
             self._say("every_model", f"{', '.join(missing)} is missing; what nobody says is unknown")
+            common |= dict.fromkeys(missing, (None, ()))
         series = {name: self._series(name, entry) for name, entry in self._mapping(top.get("series"), "series").items()}
         models: dict[str, PhoneModel] = {}
         for name, entry in self._mapping(top.get("models"), "models").items():
@@ -136,25 +142,23 @@ class _Reading:
     def _series(self, name: str, entry: object) -> tuple[str, Family, _Facts]:
         who = f"series {name}"
         values = self._mapping(entry, who)
-        about, screen = values.pop("about", None), values.pop("screen", None)
-        if not isinstance(about, str) or not about:
-            self._say(who, "about is missing: its name in words")
-        family = self._read(_choice(Family), screen, who, "screen") or Family.P8800
-        return str(about), family, self._facts(values, who)
+        about = self._text(values, "about", who)
+        family = self._read(_choice(Family), self._text(values, "screen", who), who, "screen") or Family.P8800
+        return about, family, self._facts(_without(values, "about", "screen"), who)
 
     def _model(
         self, name: str, entry: object, common: _Facts, series: Mapping[str, tuple[str, Family, _Facts]]
     ) -> PhoneModel | None:
         who, known = f"model {name}", len(self.problems)
         values = self._mapping(entry, who)
-        of_series = series.get(str(values.pop("series", None)))
+        of_series = series.get(self._text(values, "series", who))
         if of_series is None:
             self._say(who, f"series is none of {', '.join(series)}")
-        product = values.pop("product", f"Cisco {name}")
-        named_by = values.pop("named_by", "mac")
+        product = self._text({"product": f"Cisco {name}", **values}, "product", who)
+        named_by = self._text({"named_by": "mac", **values}, "named_by", who)
         if named_by not in _NAMED_BY:
             self._say(who, f"named_by: {named_by!r} is not one of {', '.join(_NAMED_BY)}")
-        own = self._facts(values, who)
+        own = self._facts(_without(values, "series", "product", "named_by"), who)
         if "type_number" not in own:
             self._say(who, "type_number is missing; what nobody says is unknown")
         if len(self.problems) > known or of_series is None:
@@ -163,7 +167,7 @@ class _Reading:
         facts = {**common, **shared, **own}
         model = PhoneModel(
             name=name,
-            product=str(product),
+            product=product,
             series=about,
             family=family,
             has_mac=_NAMED_BY[named_by],
@@ -206,7 +210,7 @@ class _Reading:
     def _check_across(self, models: Mapping[str, PhoneModel]) -> None:
         seen: dict[object, str] = {}
         for name, model in models.items():
-            for value in filter(None, (model.type_number, model.product, name)):
+            for value in {model.type_number, model.product.upper(), name.upper()} - {None}:
                 other = seen.setdefault(value, name)
                 if other != name:
                     self._say(f"model {name}", f"{value} is that of model {other}, too")
@@ -221,8 +225,19 @@ class _Reading:
             self._say(who, f"{', '.join(sorted(set(value) - keys))} is not known here")
         return dict(value)
 
+    def _text(self, values: Mapping[str, object], key: str, who: str) -> str:
+        text = values.get(key)
+        if isinstance(text, str) and text:
+            return text
+        self._say(who, f"{key} is {'missing' if text is None else 'no text'}")
+        return ""
+
     def _say(self, who: str, what: str) -> None:
         self.problems.append(Problem(self._where, f"{who}: {what}"))
+
+
+def _without(values: Mapping[str, object], *keys: str) -> dict[str, object]:
+    return {key: value for key, value in values.items() if key not in keys}
 
 
 def _known(key: str, value: object) -> Any:

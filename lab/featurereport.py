@@ -120,7 +120,9 @@ class _OneFeature:
 
     def as_json(self) -> Json:
         groups = by_ability(self.feature, self.table.models.values())
-        found = {ability.value: [model.product for model in models] for ability, models in groups.items()}
+        found: dict[str, Json] = {
+            ability.value: [model.product for model in models] for ability, models in groups.items()
+        }
         return {"feature": self.feature.name, **found}
 
 

@@ -14,7 +14,7 @@ import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from base.tls import server_context
+from base.tls import server_context, spoken
 from cluster.audit import Actor
 from cluster.lsc import issue_lsc
 from cluster.management.capf import record_outcome
@@ -171,8 +171,7 @@ class _Conversation:
     async def run(self) -> None:
         """From the handshake to the end."""
         if self._trace.enabled:
-            cipher = self._writer.get_extra_info("cipher") or ("", "")
-            self._trace.emit("connected", tls=f"{cipher[1]} {cipher[0]}")
+            self._trace.emit("connected", tls=spoken(self._writer.get_extra_info("ssl_object")))
         try:
             async with asyncio.timeout(self._daemon.limits.session_s):
                 await self._talk()

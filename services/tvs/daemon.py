@@ -12,7 +12,7 @@ import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from base.tls import server_context
+from base.tls import server_context, spoken
 from services.binding import binding_error
 from services.service import Health, Listener
 from services.tvs.session import answer, describe
@@ -75,8 +75,7 @@ class _Connection(asyncio.Protocol):
         if self._trace.enabled:
             peer = transport.get_extra_info("peername") or ("", 0)
             self._trace = self._trace.bind(session=f"{peer[0]}:{peer[1]}")
-            cipher = transport.get_extra_info("cipher") or ("", "")
-            self._trace.emit("connected", tls=f"{cipher[1]} {cipher[0]}")
+            self._trace.emit("connected", tls=spoken(transport.get_extra_info("ssl_object")))
         if not self._daemon.admit(self):
             self._trace.emit("connection_refused", reason="too many connections", limit=self._limits.connections)
             transport.abort()
