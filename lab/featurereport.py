@@ -113,6 +113,7 @@ class _OneFeature:
 
     def lines(self, language: Language) -> Iterator[str]:
         yield f"{_TITLE.of(language)}: {self.feature.name}"
+        yield self.feature.about.of(language)
         for ability, models in by_ability(self.feature, self.table.models.values()).items():
             yield ""
             yield f"{_WORDS[ability].of(language)} ({len(models)})"

@@ -60,13 +60,13 @@ FEATURES = (
         "Security By Default",
         "SBD",
         ("security_by_default",),
-        Text("fetches CTL and ITL, wants its files signed", "CTL/ITL を取得し署名付きファイルを要求"),
+        Text("fetches CTL and ITL, wants signed files", "CTL/ITL を取得し署名付きファイルを要求"),
     ),
     Feature(
         "Authenticated Contact Search",
         "ACS",
         ("contact_search",),
-        Text("gives a user and a password when it searches", "連絡先検索時に認証を行う"),
+        Text("authenticates itself for searches", "連絡先検索時に認証を行う"),
     ),
     Feature(
         "3072/4096 RSA",

@@ -61,6 +61,11 @@ class PhoneMemory:
             sast_limit=self._model.sast_limit,
         )
 
+    @property
+    def reads_encrypted(self) -> bool:
+        """The model reads encrypted configurations."""
+        return self._model.encrypted_config.assumed
+
     def read_list(self, data: bytes) -> TrustList | KeepOld:
         """A list as a phone of this model loads it (R-ITL-8)."""
         return read_list(data, self._model.list_limit)
@@ -71,9 +76,7 @@ class PhoneMemory:
         return self.credentials.get(Credential.LSC) or self.credentials.get(Credential.MIC)
 
     def credential_for(self, cert_hash: str) -> Identity | None:
-        """The certificate of that hash, as an announced encrypted configuration names it; a model may use none so."""
-        if not self._model.encrypted_config.assumed:
-            return None
+        """The certificate of that hash, as an announced encrypted configuration names it."""
         wanted = cert_hash.strip().lower()
         return next((item for item in self.credentials.values() if certificate_hash(item.certificate) == wanted), None)
 

@@ -3,7 +3,8 @@
 What is assumed, all of it this project's choice:
 
 - an unknown ability is there (`Ability.assumed`);
-- a model whose TLS versions are not known speaks TLS 1.2 and all above that OpenSSL knows;
+- a model whose TLS versions are not known speaks TLS 1.2 and all above that OpenSSL knows, one without elliptic curves
+  TLS 1.2 alone;
 - a trust list may have 64 KiB, and two SAST records of it count: what is said of phones in general;
 - 30 status messages are kept, as by the 8800s.
 """
@@ -45,9 +46,15 @@ class Model(PhoneModel):
 
     @property
     def tls_versions(self) -> tuple[ssl.TLSVersion, ssl.TLSVersion]:
-        """Lowest and highest version that its clients offer."""
+        """Lowest and highest version that its clients offer.
+
+        A model without elliptic curves offers nothing above TLS 1.2: there no cipher suite says what certificates the
+        client can use, and what does say it cannot be set from Python.
+        """
         highest = self.tls_max
         lowest = self.tls_min or min(version for version in (_ASSUMED_TLS_MIN, self.tls_known, highest) if version)
+        if not self.ec.assumed:
+            highest = max(lowest, min(highest or TlsVersion.V1_2, TlsVersion.V1_2))
         return _TLS[lowest], _TLS[highest] if highest else ssl.TLSVersion.MAXIMUM_SUPPORTED
 
     @property

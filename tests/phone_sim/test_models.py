@@ -61,8 +61,12 @@ def test_limits_that_nobody_gives_are_those_of_phones_in_general() -> None:
     assert (said.list_limit, said.sast_limit, said.message_limit) == (1000, 3, 7)
 
 
-def test_a_model_without_elliptic_curves_offers_no_ecdsa() -> None:
-    without = replace(model("8865"), ec=Ability.NO).tls_context(None)
+def test_a_model_without_elliptic_curves_offers_no_ecdsa_nor_tls_1_3_where_suites_do_not_say_it() -> None:
+    kind = replace(model("8865"), ec=Ability.NO)
+    assert kind.tls_versions == (V1_2, V1_2)
+    assert replace(kind, tls_max=TlsVersion.V1_3).tls_versions == (V1_2, V1_2)
+    assert replace(kind, tls_min=TlsVersion.V1_0, tls_max=TlsVersion.V1_1).tls_versions == (V1_0, V1_1)
+    without = kind.tls_context(None)
     assert not [cipher["name"] for cipher in without.get_ciphers() if "ECDSA" in cipher["name"]]
     assert [cipher["name"] for cipher in model("8865").tls_context(None).get_ciphers() if "ECDSA" in cipher["name"]]
 
