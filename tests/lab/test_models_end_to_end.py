@@ -12,6 +12,7 @@ from base.phonemodels import TlsVersion
 from cluster.audit import Actor
 from cluster.management.certificates import regenerate
 from cluster.management.fields import CertificateFields
+from cluster.phonesecurity import KeyOrder
 from cluster.purposes import Purpose
 from cluster.store import ClusterStore
 from lab.laboratory import database_path
@@ -184,6 +185,24 @@ async def test_a_model_without_lscs_leaves_capf_alone(make_lab: LabMaker, change
     report = await phone(bench.lab, replace(model("8865"), **changes)).boot()
     assert (report.capf is None) is bool(changes)
     assert (bench.security().lsc is None) is bool(changes)
+
+
+async def test_an_old_phone_gets_an_rsa_key_where_ec_was_preferred_and_all_of_it_over_tls_1_0(
+    make_lab: LabMaker,
+) -> None:
+    """R-CAPF-2: the 7900s are taken to know no elliptic curves. Release 10.5 serves its menus to them, too."""
+    bench = await CapfBench.open(await make_lab("10.5"))
+    await bench.schedule(order(key_order=KeyOrder.EC_PREFERRED))
+    old = phone(bench.lab, model("7945"))
+    report = await old.boot()
+    assert report.capf is not None
+    lsc = bench.security().lsc
+    assert lsc is not None
+    assert lsc.is_rsa
+    directory = await old.open_directory()
+    assert directory.menu is not None, directory.failure
+    assert spoken(bench.lab, "Cisco Certificate Authority Proxy Function") == {"TLSv1"}
+    assert spoken(bench.lab, "Cisco Trust Verification Service") == {"TLSv1"}
 
 
 # --- long keys ---
