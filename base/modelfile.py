@@ -172,7 +172,7 @@ class _Reading:
             family=family,
             has_mac=_NAMED_BY[named_by],
             sources={key: sources for key, (_, sources) in facts.items() if sources},
-            **{key: _known(key, facts[key][0]) for key in _KINDS if key in facts},
+            **{key: _known(key, facts[key][0]) for key in _KINDS},
         )
         said = [version for version in (model.tls_min, model.tls_known, model.tls_max) if version is not None]
         if said != sorted(said):
@@ -200,9 +200,9 @@ class _Reading:
             facts[key] = (value, tuple(sources))
         return facts
 
-    def _read(self, read: Callable[[str], _V], word: object, who: str, key: str) -> _V | None:
+    def _read(self, read: Callable[[str], _V], word: str, who: str, key: str) -> _V | None:
         try:
-            return read(word if isinstance(word, str) else "")
+            return read(word)
         except ValueError as error:
             self._say(who, f"{key}: {error}")
             return None
