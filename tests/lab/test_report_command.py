@@ -77,6 +77,7 @@ def test_a_product_says_what_is_known_of_it_and_who_says_so() -> None:
         ("8865", "sha-512", 1, "Cisco 8865, SHA-512 Signatures: unknown\n"),
         ("CP-7841", "rsa_4096", 0, "Cisco 7841, 3072/4096 RSA: yes (Said by: LSCFAQ)\n"),
         ("Cisco IP Communicator", "tls 1.3", 1, "Cisco IP Communicator, TLS 1.3: unknown\n"),
+        ("7841", "TLS 1.3", 1, "Cisco 7841, TLS 1.3: unknown\n"),
         ("CSF", "security", 1, f"{LONGEST}, Security By Default: no (Said by: T118893)\n"),
     ],
 )

@@ -12,8 +12,8 @@ from base.clock import ManualClock
 from phone_sim import sipmessages
 from phone_sim.flash import Item, MemoryFlash
 from phone_sim.memory import PhoneMemory
-from phone_sim.messages import Family, Status
-from phone_sim.models import Ability, model
+from phone_sim.messages import Status
+from phone_sim.models import Ability, Family, model
 from phone_sim.phone import Phone
 from phone_sim.reasons import Reason
 from phone_sim.report import Outcome
