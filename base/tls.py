@@ -116,6 +116,15 @@ def client_context(
     return context
 
 
+def spoken(connection: ssl.SSLObject | None) -> str:
+    """Version and cipher suite of a connection that stands: ``TLSv1.2 ECDHE-RSA-AES256-GCM-SHA384``; else empty.
+
+    The version that `ssl.SSLObject.cipher` names beside a suite is the one that introduced the suite.
+    """
+    cipher = connection.cipher() if connection is not None else None
+    return f"{connection.version()} {cipher[0]}" if connection is not None and cipher else ""
+
+
 def _is_weak(certificate: Certificate) -> bool:
     short = certificate.is_rsa and certificate.public_key.key_size < _STRONG_RSA
     return short or certificate.x509.signature_algorithm_oid in _WEAK_SIGNATURES

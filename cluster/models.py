@@ -1,12 +1,11 @@
-"""What the cluster knows of phone models: type number and firmware name, from ``configs/phone_models.yaml``."""
+"""What the cluster knows of phone models: product, type number and firmware name, from the common table."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 
-import yaml
+from base.modelfile import shipped_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,13 +14,15 @@ class PhoneModel:
 
     Attributes:
         name: digits as printed on the phone, ``8865``.
-        type_number: the number behind ``loadinformation`` in the default configuration.
+        type_number: the number behind ``loadinformation`` in the default configuration; None when not known.
         load: firmware that the cluster wants on it; empty when not known.
+        product: what UCM calls it: ``Cisco 8865``.
     """
 
     name: str
-    type_number: int
+    type_number: int | None
     load: str
+    product: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +35,13 @@ class ModelTable:
         """Firmware name for a model; empty for an unknown one."""
         return next((item.load for item in self.models if item.name == model), "")
 
+    def numbered(self, type_number: str) -> PhoneModel | None:
+        """The model that a phone says it is, by its type number."""
+        return next((item for item in self.models if item.type_number and str(item.type_number) == type_number), None)
+
 
 @cache
 def shipped_models() -> ModelTable:
     """The table that comes with the project."""
-    document = yaml.safe_load((files("configs") / "phone_models.yaml").read_text("utf-8"))
-    return ModelTable(
-        tuple(
-            PhoneModel(str(name), int(entry["type_number"]), str(entry.get("load") or ""))
-            for name, entry in document["models"].items()
-        )
-    )
+    found = shipped_table().models.values()
+    return ModelTable(tuple(PhoneModel(item.name, item.type_number, item.load or "", item.product) for item in found))

@@ -139,7 +139,9 @@ def default_config(snapshot: ClusterSnapshot, endpoints: Endpoints, models: tupl
             call_manager_group=group.name,
             call_managers=_call_managers(snapshot, group, endpoints),
             tvs_servers=_tvs_servers(snapshot, group, endpoints),
-            loads=tuple((model.type_number, f"Cisco {model.name}", model.load) for model in models if model.load),
+            loads=tuple(
+                (model.type_number, model.product, model.load) for model in models if model.load and model.type_number
+            ),
         )
     )
 

@@ -19,7 +19,22 @@ from typing import Annotated
 
 import typer
 
-from lab.commands import admin, capf, cert, demo, file, fleet, parameter, phone, phones, sftp, trunks, tvs, up
+from lab.commands import (
+    admin,
+    capf,
+    cert,
+    demo,
+    file,
+    fleet,
+    parameter,
+    phone,
+    phones,
+    report,
+    sftp,
+    trunks,
+    tvs,
+    up,
+)
 from lab.console import end_without_reader, one_line, write_what_cannot_be_encoded_as_escapes
 from phone_sim.clients.errors import DhcpError
 from wire.errors import ConfigError, OperatorError, UcmsimError
@@ -52,6 +67,7 @@ app.add_typer(tvs.app, name="tvs")
 app.add_typer(cert.app, name="cert")
 app.add_typer(capf.app, name="capf")
 app.add_typer(parameter.app, name="parameter")
+app.add_typer(report.app, name="report")
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - typer's signature

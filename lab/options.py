@@ -30,7 +30,9 @@ TraceOption = Annotated[
     Path | None, typer.Option("--trace", help="Write every step to this file, one JSON object a line.")
 ]
 ModelOption = Annotated[str, typer.Option("--model", help="Phone model, such as 8865 or 7841.")]
-LanguageOption = Annotated[Literal["en", "ja"], typer.Option("--lang", help="Language of texts for people: en or ja.")]
+LanguageOption = Annotated[
+    Literal["en", "ja"], typer.Option("--lang", "--language", help="Language of texts for people: en or ja.")
+]
 AnyPortsOption = Annotated[
     bool, typer.Option("--any-ports", help="Let the system choose the ports instead of UCM's own numbers.")
 ]

@@ -12,7 +12,7 @@ from rich.text import Text
 from lab.console import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from rich.console import Console, ConsoleOptions, RenderResult
 
@@ -83,3 +83,11 @@ def listening_table(listeners: list[tuple[str, str, Listener]]) -> Rows:
         ports.setdefault((node, item.host, service), []).append(f"{item.protocol} {port}")
     rows = [(service, f"{node}, {host}", "\n".join(texts)) for (node, host, service), texts in ports.items()]
     return Rows(("Service", "Node", "Ports"), rows)
+
+
+def aligned(rows: Sequence[Sequence[str]], gap: int = 2) -> Iterator[str]:
+    """Rows of equal length as lines in columns; no line ends in blanks, Japanese characters count twice."""
+    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        padded = (text + " " * (width + gap - cell_len(text)) for text, width in zip(row, widths, strict=True))
+        yield "".join(padded).rstrip()

@@ -202,7 +202,7 @@ class Situation:
         security_by_default: the model fetches trust lists and signed files.
         has_trust_list: a CTL or an ITL is installed.
         in_rollback: the ITL is empty and there is no CTL.
-        https_config: the ITL's header has a signer version of 1.1 or more.
+        https_config: the ITL's header has a signer version of 1.1 or more, and the model asks HTTPS then.
         has_config: flash holds a last good configuration.
         http: the model asks HTTP before TFTP.
         another_server: the list of TFTP servers has one left.

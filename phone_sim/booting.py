@@ -136,7 +136,7 @@ class BootRun:
             security_by_default=self._model.security_by_default.assumed,
             has_trust_list=not held.is_empty,
             in_rollback=held.in_rollback,
-            https_config=version is not None and version >= _HTTPS_CONFIG_SINCE,
+            https_config=self._model.https_config.assumed and version is not None and version >= _HTTPS_CONFIG_SINCE,
             has_config=self._memory.config is not None,
             http=self._model.http.assumed,
             another_server=self._downloads.another_server,
@@ -223,7 +223,7 @@ class BootRun:
 
     def _judge_list(self, kind: ListKind) -> trust.Decision:
         arrival = self._arrived
-        trust_list = trust.read_list(arrival.data)
+        trust_list = self._memory.read_list(arrival.data)
         if isinstance(trust_list, KeepOld):
             return trust_list
         self._accepted = _Accepted(trust_list=trust_list)

@@ -48,8 +48,9 @@ class Enroller:
         self.auth_string = auth_string
 
     def wanted_by(self, config: Config | None) -> bool:
-        """The configuration says that CAPF has something to do with the phone."""
-        return isinstance(config, PhoneConfig) and bool(config.capf_auth_mode and config.capf_nodes)
+        """The configuration says that CAPF has something to do with the phone, and the model can have an LSC."""
+        asked = isinstance(config, PhoneConfig) and bool(config.capf_auth_mode and config.capf_nodes)
+        return asked and self._model.lsc.assumed
 
     def waits_for_string(self, config: Config | None) -> bool:
         """It does, but a person has to type the authentication string first."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from base.tls import client_context
 from phone_sim.clients.http import Tls
 from phone_sim.report import SERVER, DecisionReport
 from phone_sim.trust import AskTvs, KeepOld, judge_server
@@ -44,10 +43,7 @@ class ServerJudge:
             server: ``host:port``, for the report.
             record: takes the decision.
         """
-        minimum, maximum = self._model.tls_versions
-        context = client_context(
-            self._memory.identity, minimum=minimum, maximum=maximum, ciphers=self._model.tls_ciphers
-        )
+        context = self._model.tls_context(self._memory.identity)
         begun = self._clock.monotonic()
 
         async def judge(certificate: Certificate) -> Verdict:

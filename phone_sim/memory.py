@@ -10,7 +10,7 @@ from phone_sim.flash import FlashError, Item
 from phone_sim.messages import Status, StatusLog, StatusMessage
 from phone_sim.namedfiles import HeldFile, Kind
 from phone_sim.reasons import Reason
-from phone_sim.trust import Held, KeepOld, ListKind, read_installed_list, read_signed
+from phone_sim.trust import Held, KeepOld, ListKind, read_installed_list, read_list, read_signed
 from wire.encryptedfile import certificate_hash
 from wire.errors import WireError
 from wire.phoneconfig import DefaultConfig, PhoneConfig, decode_default_config, decode_phone_config
@@ -76,7 +76,7 @@ class PhoneMemory:
         self._load()
 
     def _load(self) -> None:
-        self.log = StatusLog()
+        self.log = StatusLog(limit=self._model.message_limit)
         self.log = self._load_log()
         self.ctl = self._load_list(ListKind.CTL)
         self.itl = self._load_list(ListKind.ITL)
@@ -94,9 +94,20 @@ class PhoneMemory:
             ctl=self.ctl,
             itl=self.itl,
             tvs_configured=bool(self.config and self.config.tvs_servers),
+            sha256=self._model.sha256.assumed,
             sha512=self._model.sha512.assumed,
             long_keys=self._model.rsa_4096.assumed,
+            sast_limit=self._model.sast_limit,
         )
+
+    @property
+    def reads_encrypted(self) -> bool:
+        """The model reads encrypted configurations."""
+        return self._model.encrypted_config.assumed
+
+    def read_list(self, data: bytes) -> TrustList | KeepOld:
+        """A list as a phone of this model loads it (R-ITL-8)."""
+        return read_list(data, self._model.list_limit)
 
     @property
     def identity(self) -> Identity | None:
@@ -228,7 +239,9 @@ class PhoneMemory:
     def _load_log(self) -> StatusLog:
         try:
             data = self.flash.read(Item.STATUS)
-            return StatusLog.from_json(json.loads(data)) if data is not None else StatusLog()
+            if data is None:
+                return StatusLog(limit=self._model.message_limit)
+            return StatusLog.from_json(json.loads(data), self._model.message_limit)
         except FlashError as error:
             self.lost(Item.STATUS, str(error))
         except (ValueError, RecursionError):
@@ -244,7 +257,7 @@ class PhoneMemory:
             return None
         if data is None:
             return None
-        trust_list = read_installed_list(data)
+        trust_list = read_installed_list(data, self._model.list_limit, self._model.sast_limit)
         if isinstance(trust_list, TrustList):
             name = trust_list.header.file_name
             if name.lower() in {kind.value.lower(), f"{kind.name}SEP{self._mac}.tlv".lower()}:

@@ -1,6 +1,6 @@
 """What the phone's screen says (Settings > Status > Status messages), in the words of each model family.
 
-The 8800 and 7832 wordings are those of the administration guides and of firmware strings. Guides of the other
+The 8800, 7832 and DX wordings are those of the administration guides and of firmware strings. Guides of the other
 families were not at hand: 7800 phones are worded like the 7832, 7900 phones like the 8800.
 """
 
@@ -11,13 +11,13 @@ from dataclasses import asdict, dataclass
 from enum import Enum, IntEnum
 from typing import TYPE_CHECKING
 
-from phone_sim.models import Family
+from base.phonemodels import Family
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 MAX_MESSAGES = 30
-"""Phones keep this many status messages; older ones fall out."""
+"""8800 phones keep this many status messages; older ones fall out. The models' own numbers are in their table."""
 
 
 class Status(Enum):
@@ -64,7 +64,11 @@ _OTHER_WORDING = {
         Status.TRUST_LIST_UPDATE_FAILED: "Trust List Update Failed",
         Status.TRUST_LIST_UPDATED: "Trust List Updated",
         Status.TFTP_TIMEOUT: "TFTP Timeout",
-    }
+    },
+    Family.DX: {
+        Status.TRUST_LIST_UPDATE_FAILED: "Trust List update failed, verification failure",
+        Status.TFTP_TIMEOUT: "TFTP Timeout",
+    },
 }
 
 
@@ -86,10 +90,10 @@ class StatusMessage:
 
 
 class StatusLog:
-    """The last `MAX_MESSAGES` messages, oldest first."""
+    """The last messages, oldest first; `limit` of them."""
 
-    def __init__(self, messages: Iterable[StatusMessage] = ()) -> None:
-        self._messages = deque(messages, maxlen=MAX_MESSAGES)
+    def __init__(self, messages: Iterable[StatusMessage] = (), limit: int = MAX_MESSAGES) -> None:
+        self._messages = deque(messages, maxlen=limit)
 
     def add(self, message: StatusMessage) -> None:
         """Appends; the oldest falls out of a full log."""
@@ -105,7 +109,7 @@ class StatusLog:
         return [asdict(message) for message in self._messages]
 
     @classmethod
-    def from_json(cls, entries: object) -> StatusLog:
+    def from_json(cls, entries: object, limit: int = MAX_MESSAGES) -> StatusLog:
         """Reads what `as_json` wrote.
 
         Raises:
@@ -114,9 +118,10 @@ class StatusLog:
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
             raise ValueError("status messages are not a list of objects")
         try:
-            return cls(StatusMessage(**{str(key): str(value) for key, value in entry.items()}) for entry in entries)
+            messages = [StatusMessage(**{str(key): str(value) for key, value in entry.items()}) for entry in entries]
         except TypeError as error:
             raise ValueError(f"not a status message: {error}") from error
+        return cls(messages, limit)
 
 
 class ListOutcome(Enum):

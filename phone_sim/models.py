@@ -1,169 +1,111 @@
-"""What each phone model can do, from ``configs/phone_models.yaml``: yes, no, or that nobody says."""
+"""How a simulated phone of a model behaves: as the table of models says, and where that is silent, as is assumed here.
+
+What is assumed, all of it this project's choice:
+
+- an unknown ability is there (`Ability.assumed`);
+- a model whose TLS versions are not known speaks TLS 1.2 and all above that OpenSSL knows, one without elliptic curves
+  TLS 1.2 alone;
+- a trust list may have 64 KiB, and two SAST records of it count: what is said of phones in general;
+- 30 status messages are kept, as by the 8800s.
+"""
 
 from __future__ import annotations
 
 import ssl
 from dataclasses import dataclass
-from enum import Enum
 from functools import cache
-from importlib.resources import files
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-import yaml
-
-from wire.errors import ConfigError, OperatorError, Problem
+from base.modelfile import shipped_table
+from base.phonemodels import Ability, Family, PhoneModel, TlsVersion, attributes
+from base.tls import client_context
+from phone_sim.messages import MAX_MESSAGES
+from phone_sim.trust import MAX_SAST_RECORDS
+from wire.errors import OperatorError
+from wire.trustlist import MAX_PHONE_FILE_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_FILE = "phone_models.yaml"
-_V = TypeVar("_V")
+    from base.identity import Identity
 
+__all__ = ["Ability", "Family", "Model", "all_models", "model"]
 
-class Ability(Enum):
-    """Whether a model can do something."""
-
-    YES = "yes"
-    NO = "no"
-    UNKNOWN = "unknown"
-
-    @property
-    def assumed(self) -> bool:
-        """What the simulated phone does: an unknown ability is taken to be there."""
-        return self is not Ability.NO
-
-
-class Family(Enum):
-    """Models whose screens word status messages alike."""
-
-    P7800 = "7800"
-    P7900 = "7900"
-    P8800 = "8800"
+_ASSUMED_TLS_MIN = TlsVersion.V1_2
+_TLS = {
+    TlsVersion.V1_0: ssl.TLSVersion.TLSv1,
+    TlsVersion.V1_1: ssl.TLSVersion.TLSv1_1,
+    TlsVersion.V1_2: ssl.TLSVersion.TLSv1_2,
+    TlsVersion.V1_3: ssl.TLSVersion.TLSv1_3,
+}
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
-    """One phone model.
-
-    Attributes:
-        name: digits as printed on the phone: ``8865``.
-        type_number: the number behind ``loadinformation`` in the default configuration.
-        load: a firmware name; empty when none was seen.
-        family: wording of status messages.
-        security_by_default: fetches trust lists and signed configurations (no: 7940, 7960).
-        http: asks HTTP before TFTP.
-        tls_min: lowest TLS version of its clients; None when not known.
-        tls_max: highest TLS version; None when not known.
-        sha512: accepts files signed with SHA-512.
-        ec: can use certificates with elliptic-curve keys.
-        rsa_4096: can use RSA keys of more than 2048 bits (R-CRT-8).
-    """
-
-    name: str
-    type_number: int
-    load: str
-    family: Family
-    security_by_default: Ability
-    http: Ability
-    tls_min: ssl.TLSVersion | None
-    tls_max: ssl.TLSVersion | None
-    sha512: Ability
-    ec: Ability
-    rsa_4096: Ability
+class Model(PhoneModel):
+    """One model, with what the simulated phone makes of it."""
 
     @property
     def tls_versions(self) -> tuple[ssl.TLSVersion, ssl.TLSVersion]:
-        """Lowest and highest version that the simulated phone offers; TLS 1.2 and above where not known."""
-        return self.tls_min or ssl.TLSVersion.TLSv1_2, self.tls_max or ssl.TLSVersion.MAXIMUM_SUPPORTED
+        """Lowest and highest version that its clients offer.
+
+        A model without elliptic curves offers nothing above TLS 1.2: there no cipher suite says what certificates the
+        client can use, and what does say it cannot be set from Python.
+        """
+        highest = self.tls_max
+        lowest = self.tls_min or min(version for version in (_ASSUMED_TLS_MIN, self.tls_known, highest) if version)
+        if not self.ec.assumed:
+            highest = max(lowest, min(highest or TlsVersion.V1_2, TlsVersion.V1_2))
+        return _TLS[lowest], _TLS[highest] if highest else ssl.TLSVersion.MAXIMUM_SUPPORTED
 
     @property
     def tls_ciphers(self) -> str | None:
         """OpenSSL cipher string for TLS 1.2 and below: the library's, without ECDSA if the model lacks it."""
         return None if self.ec.assumed else "DEFAULT:!aECDSA"
 
+    def tls_context(self, identity: Identity | None) -> ssl.SSLContext:
+        """For a connection of the phone's: its versions, its ciphers. It accepts any server, whom others judge.
+
+        Args:
+            identity: shown when the server asks.
+        """
+        lowest, highest = self.tls_versions
+        return client_context(identity, minimum=lowest, maximum=highest, ciphers=self.tls_ciphers)
+
+    @property
+    def list_limit(self) -> int:
+        """Bytes of the largest trust list that it loads (R-ITL-8)."""
+        return self.max_list_size or MAX_PHONE_FILE_SIZE
+
+    @property
+    def sast_limit(self) -> int:
+        """How many SAST records of a trust list count."""
+        return self.sast_records or MAX_SAST_RECORDS
+
+    @property
+    def message_limit(self) -> int:
+        """How many status messages it keeps."""
+        return self.status_messages or MAX_MESSAGES
+
     def device_name(self, mac: str) -> str:
         """Name that the phone gives to TVS: ``CP-8865-SEP001122334455``."""
         return f"CP-{self.name}-SEP{mac}"
 
 
-_TLS: Mapping[object, ssl.TLSVersion | None] = {
-    "1.0": ssl.TLSVersion.TLSv1,
-    "1.1": ssl.TLSVersion.TLSv1_1,
-    "1.2": ssl.TLSVersion.TLSv1_2,
-    "1.3": ssl.TLSVersion.TLSv1_3,
-    "unknown": None,
-}
-_ABILITY: Mapping[object, Ability] = {True: Ability.YES, False: Ability.NO, "unknown": Ability.UNKNOWN}
-_KEYS = frozenset(Model.__slots__) - {"name"}
-
-
-def parse_models(text: str, where: str) -> dict[str, Model]:
-    """Reads the table.
-
-    Args:
-        text: YAML with a mapping ``models`` from model name to abilities.
-        where: file name for messages.
-
-    Raises:
-        ConfigError: all problems at once.
-    """
-    try:
-        document = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError((Problem(where, f"not YAML: {error}"),)) from error
-    entries = document.get("models") if isinstance(document, dict) else None
-    if not isinstance(entries, dict):
-        raise ConfigError((Problem(where, "a mapping named models is missing"),))
-    models: dict[str, Model] = {}
-    problems: list[Problem] = []
-    for name, entry in entries.items():
-        try:
-            models[str(name)] = _model(str(name), entry)
-        except (KeyError, ValueError, TypeError) as error:
-            problems.append(Problem(where, f"model {name}: {error}"))
-    if problems:
-        raise ConfigError(tuple(problems))
-    return models
-
-
-def _model(name: str, entry: Mapping[str, object]) -> Model:
-    if set(entry) != _KEYS:
-        raise ValueError(f"keys {sorted(set(entry) ^ _KEYS)} are missing or not known")
-    return Model(
-        name=name,
-        type_number=int(str(entry["type_number"])),
-        load=str(entry["load"]),
-        family=Family(entry["family"]),
-        security_by_default=_one_of(_ABILITY, entry, "security_by_default"),
-        http=_one_of(_ABILITY, entry, "http"),
-        tls_min=_one_of(_TLS, entry, "tls_min"),
-        tls_max=_one_of(_TLS, entry, "tls_max"),
-        sha512=_one_of(_ABILITY, entry, "sha512"),
-        ec=_one_of(_ABILITY, entry, "ec"),
-        rsa_4096=_one_of(_ABILITY, entry, "rsa_4096"),
-    )
-
-
-def _one_of(choices: Mapping[object, _V], entry: Mapping[str, object], key: str) -> _V:
-    for choice, meaning in choices.items():
-        if entry[key] is choice or (isinstance(choice, str) and entry[key] == choice):
-            return meaning
-    raise ValueError(f"{key} is {entry[key]!r}, not one of {', '.join(map(str, choices))}")
-
-
 @cache
 def all_models() -> Mapping[str, Model]:
-    """The table that comes with the project, by model name."""
-    return parse_models((files("configs") / _FILE).read_text("utf-8"), f"configs/{_FILE}")
+    """The models that can be simulated, by name: those whose devices are named by a MAC address."""
+    found = shipped_table().models.values()
+    return {item.name: Model(**attributes(item)) for item in found if item.has_mac}
 
 
 def model(name: str) -> Model:
-    """One model; ``CP-8865`` is read as ``8865``.
+    """One model; ``CP-8865`` and ``Cisco 8865`` are read as ``8865``.
 
     Raises:
-        OperatorError: no such model; the message lists those there are.
+        OperatorError: no such model, or none that is simulated; the message lists those there are.
     """
-    found = all_models().get(name.upper().removeprefix("CP-"))
-    if found is None:
-        raise OperatorError(f"phone model {name!r} is not known; known are {', '.join(sorted(all_models()))}")
-    return found
+    found = shipped_table().find(name)
+    if found is None or not found.has_mac:
+        problem = "is not known" if found is None else "is not simulated: its device has no MAC address in its name"
+        raise OperatorError(f"phone model {name!r} {problem}; known are {', '.join(sorted(all_models()))}")
+    return all_models()[found.name]

@@ -118,7 +118,7 @@ class Identity:
 
     Attributes:
         mac: twelve hex digits.
-        model_number: type number of the model.
+        model_number: type number of the model; None when not known.
         user_agent: as sent.
         load: running firmware.
         last: why it restarted, see `phone_sim.sipmessages`.
@@ -126,7 +126,7 @@ class Identity:
     """
 
     mac: str
-    model_number: int
+    model_number: int | None
     user_agent: str
     load: str
     last: str

@@ -32,7 +32,7 @@ class Caller:
         mac: twelve lower-case hex digits.
         line: directory number.
         contact_user: the line's UUID in the configuration.
-        model_number: type number, ``36225`` for an 8865.
+        model_number: type number, ``36225`` for an 8865; None when not known, and then the Contact says nothing of it.
         user_agent: ``Cisco-CP8865/12.5.1``.
         server: host of the CallManager.
         local_host: the phone's address.
@@ -46,7 +46,7 @@ class Caller:
     mac: str
     line: str
     contact_user: str
-    model_number: int
+    model_number: int | None
     user_agent: str
     server: str
     local_host: str
@@ -65,10 +65,11 @@ class Caller:
     def contact(self) -> str:
         """The Contact that the phone registers."""
         parameter = f";transport={self.transport.lower()}" if self.transport != "UDP" else ""
+        model = f';+u.sip!model.ccm.cisco.com="{self.model_number}"' if self.model_number is not None else ""
         return (
             f"<sip:{self.contact_user}@{self.local_host}:{self.local_port}{parameter}>"
             f';+sip.instance="<urn:uuid:00000000-0000-0000-0000-{self.mac}>"'
-            f';+u.sip!devicename.ccm.cisco.com="{self.device}";+u.sip!model.ccm.cisco.com="{self.model_number}"'
+            f';+u.sip!devicename.ccm.cisco.com="{self.device}"{model}'
         )
 
 

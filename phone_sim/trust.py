@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 SHORT_RSA = 2048
 """Bits of an RSA key that every model knows."""
 MAX_SAST_RECORDS = 2
-"""Phones honour this many SAST records of a list; later ones sign nothing."""
+"""Phones honour this many SAST records of a list if their model has no number of its own; later ones sign nothing."""
 
 
 class ListKind(Enum):
@@ -82,15 +82,19 @@ class Held:
         ctl: the installed CTL.
         itl: the installed ITL.
         tvs_configured: the last good configuration names at least one TVS server.
+        sha256: the model knows SHA-256 signatures.
         sha512: the model knows SHA-512 signatures.
         long_keys: the model knows RSA keys of more than `SHORT_RSA` bits.
+        sast_limit: how many SAST records of a list count.
     """
 
     ctl: TrustList | None = None
     itl: TrustList | None = None
     tvs_configured: bool = False
+    sha256: bool = True
     sha512: bool = True
     long_keys: bool = True
+    sast_limit: int = MAX_SAST_RECORDS
 
     @property
     def is_empty(self) -> bool:
@@ -180,29 +184,31 @@ Decision = Verdict | AskTvs
 
 
 @lru_cache(maxsize=16)
-def read_list(data: bytes) -> TrustList | KeepOld:
-    """Parses a list as a phone loads it: over 64 KiB it is not loaded at all (R-ITL-8).
+def read_list(data: bytes, limit: int = MAX_PHONE_FILE_SIZE) -> TrustList | KeepOld:
+    """Parses a list as a phone loads it: over its limit, usually 64 KiB, it is not loaded at all (R-ITL-8).
 
     Equal bytes give the same object, as all phones of a fleet hold the same few lists.
     """
-    if len(data) > MAX_PHONE_FILE_SIZE:
-        return KeepOld(Reason.TOO_LARGE, f"{len(data)} bytes; the limit is {MAX_PHONE_FILE_SIZE}")
+    if len(data) > limit:
+        return KeepOld(Reason.TOO_LARGE, f"{len(data)} bytes; the limit is {limit}")
     try:
         return decode_trust_list(data)
     except WireError as error:
         return KeepOld(Reason.UNREADABLE, str(error))
 
 
-def read_installed_list(data: bytes) -> TrustList | KeepOld:
+def read_installed_list(
+    data: bytes, limit: int = MAX_PHONE_FILE_SIZE, sast_limit: int = MAX_SAST_RECORDS
+) -> TrustList | KeepOld:
     """Reads a list back from flash: it has to be whole by its own signer still, as it was when it was accepted.
 
     A list that was cut off between two records is a list, too; only its signature tells.
     """
-    trust_list = read_list(data)
+    trust_list = read_list(data, limit)
     if isinstance(trust_list, KeepOld):
         return trust_list
     try:
-        return _own_signer_rule(trust_list) or trust_list
+        return _own_signer_rule(trust_list, sast_limit) or trust_list
     except WireError as error:
         return KeepOld(Reason.UNREADABLE, str(error))
 
@@ -236,7 +242,7 @@ def judge_list(
         lambda: _name_rule(case),
         lambda: _digest_rule(case),
         lambda: _key_length_rule(case),
-        lambda: _own_signer_rule(arrived),
+        lambda: _own_signer_rule(arrived, held.sast_limit),
         lambda: _empty_itl_rule(held),
         lambda: _leap_of_faith_rule(held),
         lambda: _own_lists_rule(case),
@@ -326,8 +332,9 @@ def _name_rule(case: _SignedCase) -> KeepOld | None:
 
 
 def _digest_rule(case: _SignedCase) -> KeepOld | None:
-    unknown = case.header.digest is DigestAlgorithm.SHA512 and not case.held.sha512
-    return KeepOld(Reason.DIGEST_NOT_SUPPORTED) if unknown else None
+    digest, held = case.header.digest, case.held
+    known = {DigestAlgorithm.SHA256: held.sha256, DigestAlgorithm.SHA512: held.sha512}.get(digest, True)
+    return None if known else KeepOld(Reason.DIGEST_NOT_SUPPORTED, f"signed with {digest.name.replace('SHA', 'SHA-')}")
 
 
 def _key_length_rule(case: _SignedCase) -> KeepOld | None:
@@ -336,9 +343,9 @@ def _key_length_rule(case: _SignedCase) -> KeepOld | None:
     return KeepOld(Reason.KEY_TOO_LONG, f"signed with a key of {bits} bits") if too_long else None
 
 
-def _own_signer_rule(arrived: TrustList) -> KeepOld | None:
+def _own_signer_rule(arrived: TrustList, sast_limit: int) -> KeepOld | None:
     """A list holds its signer as SAST and is whole by that record. Who it is, later rows ask."""
-    own = _signers(arrived, arrived.header, _SIGNS_LISTS)
+    own = _signers(arrived, arrived.header, _SIGNS_LISTS, sast_limit)
     if not own:
         return KeepOld(Reason.SIGNER_NOT_IN_OWN_LIST, f"signer {arrived.header.signer.name}")
     return None if _verifies(arrived.data, own) else KeepOld(Reason.BAD_SIGNATURE)
@@ -355,7 +362,7 @@ def _leap_of_faith_rule(held: Held) -> Accept | None:
 def _own_lists_rule(case: _SignedCase) -> Verdict | None:
     """CTL, then ITL. A list that knows the signer in the right role settles it, either way."""
     for trust_list, reason in ((case.held.ctl, Reason.SIGNED_BY_CTL), (case.held.itl, Reason.SIGNED_BY_ITL)):
-        signers = _signers(trust_list, case.header, case.functions) if trust_list else ()
+        signers = _signers(trust_list, case.header, case.functions, case.held.sast_limit) if trust_list else ()
         if signers:
             return Accept(reason) if _verifies(case.data, signers) else KeepOld(Reason.BAD_SIGNATURE)
     return None
@@ -443,21 +450,23 @@ def _refused_by_tvs(answer: Answer, functions: tuple[Function, ...]) -> KeepOld 
     return None
 
 
-def _usable(trust_list: TrustList, *functions: Function) -> Iterator[TrustRecord]:
-    """Records of these functions that hold a key; of SAST the first two only."""
+def _usable(trust_list: TrustList, *functions: Function, sast_limit: int = MAX_SAST_RECORDS) -> Iterator[TrustRecord]:
+    """Records of these functions that hold a key; of SAST the first `sast_limit` only."""
     sast_seen = 0
     for record in trust_list.records:
         if record.function not in functions or record.is_blank:
             continue
         sast_seen += record.function == Function.SAST
-        if record.function != Function.SAST or sast_seen <= MAX_SAST_RECORDS:
+        if record.function != Function.SAST or sast_seen <= sast_limit:
             yield record
 
 
-def _signers(trust_list: TrustList, header: FileHeader, functions: tuple[Function, ...]) -> tuple[TrustRecord, ...]:
+def _signers(
+    trust_list: TrustList, header: FileHeader, functions: tuple[Function, ...], sast_limit: int
+) -> tuple[TrustRecord, ...]:
     """Records of the header's issuer and serial among those that may sign."""
     found = trust_list.find(header.signer.issuer_dn, header.signer.serial_number)
-    return tuple(record for record in _usable(trust_list, *functions) if record in found)
+    return tuple(record for record in _usable(trust_list, *functions, sast_limit=sast_limit) if record in found)
 
 
 def _verifies(data: bytes, signers: tuple[TrustRecord, ...]) -> bool:

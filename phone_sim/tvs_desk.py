@@ -60,8 +60,7 @@ class TvsDesk:
             clock=self._clock,
             trace=self._trace,
             connect_timeout_s=self._timeouts.tvs_connect_s,
-            identity=self._memory.identity,
-            minimum_tls=self._model.tls_versions[0],
+            context=self._model.tls_context(self._memory.identity),
         )
         try:
             if isinstance(question, WhoSigned):

@@ -25,7 +25,7 @@ class Understood:
 
     Attributes:
         plain: its bytes.
-        obstacle: it is a stub, and the phone cannot decrypt what it announces.
+        obstacle: it is a stub, and the phone or its model cannot decrypt what it announces.
     """
 
     config: Config
@@ -63,6 +63,8 @@ def is_stub(config: Config | None) -> bool:
 
 
 def _lacks_key(stub: Config, memory: PhoneMemory) -> KeepOld | None:
+    if not memory.reads_encrypted:
+        return KeepOld(Reason.ENCRYPTED, "the model reads no encrypted configurations")
     cert_hash = stub.cert_hash if isinstance(stub, PhoneConfig) else ""
     identity = memory.credential_for(cert_hash)
     if identity is None:

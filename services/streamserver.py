@@ -14,6 +14,7 @@ import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from base.tls import spoken
 from services.binding import binding_error
 from services.service import Listener
 
@@ -88,7 +89,7 @@ class Connection(asyncio.Protocol):
     @property
     def tls(self) -> str:
         """Version and suite, for people; empty without TLS."""
-        return f"{self._tls.version()} {self.cipher}" if self._tls is not None else ""
+        return spoken(self._tls)
 
     @property
     def shown_certificate(self) -> bytes | None:

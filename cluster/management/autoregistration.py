@@ -31,7 +31,7 @@ async def register_device(store: ClusterStore, device: str, type_number: str) ->
         Refusal: auto-registration is off or without numbers, all numbers are given away, or the model is not known.
         OperatorError: the database refuses.
     """
-    model = next((item.name for item in shipped_models().models if str(item.type_number) == type_number), None)
+    model = shipped_models().numbered(type_number)
     if model is None:
         raise Refusal(403, f"{device} says that it is of model number {type_number[:20]!r}, which is not known")
 
@@ -41,7 +41,7 @@ async def register_device(store: ClusterStore, device: str, type_number: str) ->
         settings = _settings(transaction.state)
         row = {
             "device": device,
-            "model": model,
+            "model": model.name,
             "number": _free_number(transaction.state, settings),
             "device_pool": settings.device_pool,
             "revision": transaction.revision,

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from base.clock import Clock
-    from base.identity import Identity
     from base.trace import Trace
     from wire.tvs import Request, Response
 
@@ -70,8 +69,7 @@ class TvsClient:
         certificates: TVS certificates of the phone's ITL.
         device: ``CP-<model>-SEP<MAC>``.
         connect_timeout_s: for connection and handshake, and again for the answer.
-        identity: shown when a server asks.
-        minimum_tls: lowest version offered.
+        context: from `base.tls.client_context`, which accepts any server; TLS 1.2 and above when None.
     """
 
     def __init__(
@@ -83,15 +81,14 @@ class TvsClient:
         clock: Clock,
         trace: Trace,
         connect_timeout_s: float = 5.0,
-        identity: Identity | None = None,
-        minimum_tls: ssl.TLSVersion = ssl.TLSVersion.TLSv1_2,
+        context: ssl.SSLContext | None = None,
     ) -> None:
         self._servers = tuple(servers)
         self._certificates = frozenset(certificate.sha256 for certificate in certificates)
         self._device = device
         self._clock, self._trace = clock, trace
         self._timeout_s = connect_timeout_s
-        self._context = client_context(identity, minimum=minimum_tls)
+        self._context = context or client_context()
 
     async def verify(self, certificate: Certificate) -> TvsAnswer:
         """Is this certificate trusted, and for what?

@@ -8,6 +8,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 from aiohttp import web
 
+from base.tls import spoken
 from services.tftp.source import check_name
 from wire.certificates import Certificate
 from wire.errors import Refusal, UcmsimError, WireError
@@ -64,8 +65,8 @@ class FileHandler:
             if status == 500:
                 log.warning("%s cannot be served: %s", name[:255], error)
             return _response(status, b"")
-        tls = request.transport.get_extra_info("cipher") if request.transport else None
-        suite = {"tls": f"{tls[1]} {tls[0]}"} if tls else {}
+        tls = spoken(request.transport.get_extra_info("ssl_object")) if request.transport else ""
+        suite = {"tls": tls} if tls else {}
         step = "file_sent" if request.method == "GET" else "file_size_told"
         self._trace.emit(step, peer=peer, file=name, bytes=len(data), **suite)
         return await self._send(request, data) if len(data) > _CHUNK else _response(200, data)

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from cluster.consistency import normalise_mac
 from cluster.definition import MAX_LINES, ClusterDefinition, Device
 from cluster.endpoints import Endpoints, Ports
-from cluster.models import shipped_models
+from cluster.models import ModelTable, PhoneModel, shipped_models
 from tests.cluster.material import changed, definition
 
 LABEL = "a" * 63
@@ -199,3 +199,10 @@ def test_the_shipped_models_have_numbers_and_known_firmware() -> None:
     assert len({model.type_number for model in table.models}) == len(table.models) > 10
     assert table.load_of("8865").startswith("sip")
     assert table.load_of("0000") == ""
+
+
+def test_a_model_is_found_by_its_type_number_and_one_without_by_nothing() -> None:
+    known, unknown = PhoneModel("8865", 36_225, "", "Cisco 8865"), PhoneModel("9998", None, "", "Cisco 9998")
+    table = ModelTable((unknown, known))
+    assert table.numbered("36225") is known
+    assert [table.numbered(text) for text in ("", "None", "0", "8865", "036225")] == [None] * 5

@@ -139,7 +139,11 @@ async def test_two_phones_have_identifiers_of_their_own(store: ClusterStore) -> 
 @pytest.mark.parametrize("wanted", ["True", "False"])
 async def test_an_unknown_phone_is_told_whether_it_may_register(wanted: str, store: ClusterStore) -> None:
     await store.set_parameter(AUTO_REGISTRATION, wanted)
-    models = (PhoneModel("8865", 36225, "sip8865"), PhoneModel("9999", 7, ""))
+    models = (
+        PhoneModel("8865", 36225, "sip8865", "Cisco 8865"),
+        PhoneModel("9998", None, "sip9998", "Cisco 9998"),
+        PhoneModel("9999", 7, "", "Cisco 9999"),
+    )
     config = decode_default_config(default_config(store.snapshot, PORTS, models))
     assert config.auto_registration is (wanted == "True")
     assert config.loads == ((36225, "Cisco 8865", "sip8865"),)

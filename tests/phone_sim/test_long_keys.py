@@ -16,7 +16,7 @@ from base.clock import SystemClock
 from phone_sim.capf_side import KeyWanted, PhoneSide
 from phone_sim.flash import MemoryFlash
 from phone_sim.memory import PhoneMemory
-from phone_sim.models import Ability, all_models, model
+from phone_sim.models import model
 from phone_sim.reasons import Reason
 from phone_sim.trust import (
     Accept,
@@ -89,9 +89,3 @@ def test_capf_gets_no_longer_key_from_such_a_model(size: int, *, long_keys: bool
     answer = side.answer(Message(Command.KEY_GENERATE_REQUEST, 1, key_type=KeyType.RSA, key_size=size))
     refusal = Message(Command.KEY_GENERATE_RESPONSE, 1, reason=ReasonCode.INVALID_ELEMENT)
     assert answer == (KeyWanted(KeyType.RSA, size) if made else refusal)
-
-
-def test_which_models_are_said_to_know_long_keys() -> None:
-    known = {ability: {name for name, item in all_models().items() if item.rsa_4096 is ability} for ability in Ability}
-    assert known[Ability.YES] == {"7811", "7821", "7841", "7861"}
-    assert known[Ability.NO] == {"7940", "7945", "7960", "7965"}

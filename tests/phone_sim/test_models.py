@@ -1,56 +1,74 @@
-"""The table of phone models."""
+"""How a simulated phone of a model behaves."""
 
 from __future__ import annotations
 
 import ssl
+from dataclasses import replace
 
 import pytest
 
-from phone_sim.models import Ability, Family, all_models, model, parse_models
-from wire.errors import ConfigError, OperatorError
+from base.phonemodels import TlsVersion
+from phone_sim.models import Ability, Family, all_models, model
+from wire.errors import OperatorError
 
-GOOD = (
-    '"8865": {type_number: 36225, load: x, family: "8800", security_by_default: true, http: true, '
-    "tls_min: unknown, tls_max: unknown, sha512: unknown, ec: unknown, "
-    "rsa_4096: unknown}"
+LATEST = ssl.TLSVersion.MAXIMUM_SUPPORTED
+V1_0, V1_1, V1_2 = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1, ssl.TLSVersion.TLSv1_2
+
+pytestmark = pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
+
+
+@pytest.mark.parametrize(
+    ("lowest", "known", "highest", "offered"),
+    [
+        (None, None, None, (V1_2, LATEST)),
+        (None, "1.2", None, (V1_2, LATEST)),
+        (None, "1.0", None, (V1_0, LATEST)),
+        ("1.0", None, "1.0", (V1_0, V1_0)),
+        ("1.0", None, None, (V1_0, LATEST)),
+        (None, None, "1.1", (V1_1, V1_1)),
+        (None, "1.2", "1.3", (V1_2, ssl.TLSVersion.TLSv1_3)),
+    ],
 )
+def test_what_is_known_of_tls_is_what_its_clients_offer(
+    lowest: str | None, known: str | None, highest: str | None, offered: tuple[ssl.TLSVersion, ssl.TLSVersion]
+) -> None:
+    def version(text: str | None) -> TlsVersion | None:
+        return TlsVersion(text) if text else None
 
-
-def test_the_shipped_table_has_the_models_of_the_lab() -> None:
-    names = "7811 7821 7832 7841 7861 7940 7945 7960 7965 8811 8832 8841 8845 8851 8861 8865"
-    assert sorted(all_models()) == names.split()
-
-
-def test_type_numbers_are_those_of_the_default_configuration() -> None:
-    assert (model("8865").type_number, model("7841").type_number, model("7960").type_number) == (
-        36225,
-        622,
-        7,
-    )
-
-
-def test_7940_and_7960_have_no_security_by_default() -> None:
-    without = {name for name, found in all_models().items() if found.security_by_default is Ability.NO}
-    assert without == {"7940", "7960"}
+    kind = replace(model("8865"), tls_min=version(lowest), tls_known=version(known), tls_max=version(highest))
+    assert kind.tls_versions == offered
+    context = kind.tls_context(None)
+    assert (context.minimum_version, context.maximum_version) == offered
 
 
 def test_the_7900_series_speaks_tls_1_0_and_sha_1_only() -> None:
     old = model("7965")
-    assert old.tls_versions == (ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1)
-    assert old.sha512 is Ability.NO
+    assert old.tls_versions == (V1_0, V1_0)
+    assert (old.sha256.assumed, old.sha512.assumed) == (False, False)
     assert old.family is Family.P7900
 
 
 def test_what_nobody_says_is_unknown_and_assumed_to_be_there() -> None:
     assert model("8865").ec is Ability.UNKNOWN
     assert model("8865").ec.assumed
-    assert model("8865").tls_versions == (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.MAXIMUM_SUPPORTED)
     assert model("8865").tls_ciphers is None
 
 
-def test_a_model_without_elliptic_curves_offers_no_ecdsa() -> None:
-    text = "models:\n  " + GOOD.replace("ec: unknown", "ec: false")
-    assert parse_models(text, "x")["8865"].tls_ciphers == "DEFAULT:!aECDSA"
+def test_limits_that_nobody_gives_are_those_of_phones_in_general() -> None:
+    nothing_said = replace(model("8865"), max_list_size=None, sast_records=None, status_messages=None)
+    assert (nothing_said.list_limit, nothing_said.sast_limit, nothing_said.message_limit) == (65_536, 2, 30)
+    said = replace(model("8865"), max_list_size=1000, sast_records=3, status_messages=7)
+    assert (said.list_limit, said.sast_limit, said.message_limit) == (1000, 3, 7)
+
+
+def test_a_model_without_elliptic_curves_offers_no_ecdsa_nor_tls_1_3_where_suites_do_not_say_it() -> None:
+    kind = replace(model("8865"), ec=Ability.NO)
+    assert kind.tls_versions == (V1_2, V1_2)
+    assert replace(kind, tls_max=TlsVersion.V1_3).tls_versions == (V1_2, V1_2)
+    assert replace(kind, tls_min=TlsVersion.V1_0, tls_max=TlsVersion.V1_1).tls_versions == (V1_0, V1_1)
+    without = kind.tls_context(None)
+    assert not [cipher["name"] for cipher in without.get_ciphers() if "ECDSA" in cipher["name"]]
+    assert [cipher["name"] for cipher in model("8865").tls_context(None).get_ciphers() if "ECDSA" in cipher["name"]]
 
 
 def test_device_name_for_tvs() -> None:
@@ -58,22 +76,11 @@ def test_device_name_for_tvs() -> None:
 
 
 def test_an_unknown_model_names_the_known_ones() -> None:
-    with pytest.raises(OperatorError, match=r"'9999' is not known; known are 7811, "):
+    with pytest.raises(OperatorError, match=r"'9999' is not known; known are 3905, "):
         model("9999")
 
 
-@pytest.mark.parametrize(
-    ("text", "problem"),
-    [
-        ("models: [", "not YAML"),
-        ("phones: {}", "mapping named models is missing"),
-        ("models:\n  " + GOOD.replace("sha512: unknown", "sha512: perhaps"), "sha512 is 'perhaps'"),
-        ("models:\n  " + GOOD.replace("http: true", "http: 1"), "http is 1"),
-        ("models:\n  " + GOOD.replace(", ec: unknown", ""), "'ec'"),
-        ("models:\n  " + GOOD.replace("ec: unknown", "ec: unknown, wifi: true"), "'wifi'"),
-        ('models:\n  "8865": 5', "model 8865"),
-    ],
-)
-def test_a_mistake_in_the_table_is_named(text: str, problem: str) -> None:
-    with pytest.raises(ConfigError, match=problem):
-        parse_models(text, "phone_models.yaml")
+def test_a_client_without_a_mac_address_is_listed_but_not_simulated() -> None:
+    assert "CSF" not in all_models()
+    with pytest.raises(OperatorError, match="'csf' is not simulated: its device has no MAC address"):
+        model("csf")
