@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from lab.console import out, print_json, say
 from lab.options import DEFAULT_STATE, JsonOption, StateOption
@@ -74,5 +75,5 @@ def list_trunks(
     for heading in _COLUMNS:
         table.add_column(heading, overflow="fold")
     for row in rows:
-        table.add_row(*("" if row[key] is None else str(row[key]) for key in _COLUMNS.values()))
+        table.add_row(*(Text("" if row[key] is None else str(row[key])) for key in _COLUMNS.values()))
     out.print(table)

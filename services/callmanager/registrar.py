@@ -107,7 +107,8 @@ class Registrar:
         return answers.refused(request, moment, refused.status, refused.reason, host=self.node, why=refused.why)
 
     def _react(self, request: Request, source: Source, moment: Moment, port: int) -> Reaction:
-        admission.check_readable(request)
+        if request.method != "ACK":  # which nobody answers
+            admission.check_readable(request)
         match request.method:
             case "REGISTER":
                 return self._register(request, source, moment)

@@ -5,7 +5,8 @@ certificate has to have one of the trunk's subject names and to count by CallMan
 is shared: REGISTER and REFER are phones' there, and so is whatever comes with a phone's certificate or from no trunk's
 destination. There is no call control.
 
-That UCM compares source, port and subject is known; codes and words of refusals are ours.
+Incoming port and X.509 subject name are settings of UCM's; what exactly is compared, codes and words of refusals are
+ours.
 """
 
 from __future__ import annotations

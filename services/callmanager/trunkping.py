@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 _NOT_SERVING = frozenset({403, 408, 503})
 _T2_S = 4.0
+_REASON = 300
+"""Characters of a reason that are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +105,15 @@ async def ping(trunk: SipTrunk, near: Near, cseq: int) -> Outcome:
         reason = os.strerror(error.errno) if error.errno else "the connection was lost"
     else:
         warning = response.get("Warning")
-        reason = f"{response.status} {response.reason}{f': {warning}' if warning else ''}"
+        reason = _plain(f"{response.status} {response.reason}{f': {warning}' if warning else ''}")
         return Outcome(response.status not in _NOT_SERVING, reason, tls)
-    return Outcome(serves=False, reason=reason)
+    return Outcome(serves=False, reason=_plain(reason))
+
+
+def _plain(text: str) -> str:
+    """What another end said, for a terminal: short, and without what steers one."""
+    shown = "".join(char if char.isprintable() else "?" for char in text[: _REASON + 1])
+    return shown if len(shown) <= _REASON else f"{shown[: _REASON - 3]}..."
 
 
 def _request(trunk: SipTrunk, near: Near, port: int, cseq: int) -> Request:

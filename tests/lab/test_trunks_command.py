@@ -56,6 +56,10 @@ def test_trunks_are_listed_with_why_they_are_out_of_service(state: Path) -> None
         assert table.code == 0
         for word in ("gateway", "Out Of", "refused", "Status", "Reason"):
             assert word in table.out
+        hostile = TrunkStatus(PUB, "gateway", "In Service", "200 [/red] [bold]", "", 5060, "x")
+        store = lab._laboratory.clusters["alpha"].store
+        lab.call(lambda: note_trunks(store, PUB, [hostile]))
+        assert "[/red]" in ucmsim("trunks", "list", "--state", state).out, "what a stranger said is no markup"
         lab.call(lambda: lab._laboratory.nodes[SUB].supervisor.stop("Cisco CallManager"))
         assert trunks(state)[1]["reason"] == "Cisco CallManager does not run there"
     assert {(row["state"], row["reason"]) for row in trunks(state)} == {("Unknown", "node is not running")}

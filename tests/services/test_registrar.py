@@ -64,6 +64,13 @@ def test_a_captured_7821_gets_the_captured_answers() -> None:
     assert len(encode(trying)) in range(319, 322)
 
 
+def test_nobody_answers_an_ack() -> None:
+    """Not even one that cannot be read."""
+    desk = Desk()
+    for ack in (other("ACK"), replace(other("ACK"), headers=(("Via", "nonsense"), *other("ACK").headers[1:]))):
+        assert desk.take(ack).answers == ()
+
+
 def test_the_captured_phone_is_registered_with_its_line() -> None:
     desk = captured_desk()
     desk.take(Request(captured.REGISTER_HEADERS, register_body(), "REGISTER", "sip:192.168.7.200"))

@@ -327,7 +327,7 @@ async def test_two_messages_cut_at_the_same_place_are_both_read(cut: int) -> Non
             phone.send(piece)
             await phone.writer.drain()
             await asyncio.sleep(0)
-        statuses = []
+        statuses: list[int] = []
         while len(statuses) < 4:
             message = await phone.receive()
             if isinstance(message, Response):

@@ -60,7 +60,7 @@ def near(
     return Near("192.0.2.1", host, context or client_context(IDENTITY), judge, times)
 
 
-KINDS = {
+KINDS: dict[str, Callable[..., SipTrunk]] = {
     "udp": partial(trunk, transport="udp"),
     "tcp": trunk,
     "tls": secure_trunk,
@@ -113,6 +113,19 @@ async def test_any_answer_will_do_but_some(status: str, *, serves: bool) -> None
 
 def _answer_with(status: str, request: bytes) -> bytes:
     return options_answer(request, "100 Trying") + options_answer(request, status, 'Warning: 399 gw "so"')
+
+
+HOSTILE = [
+    (b"\x1b[31mred\x07", "?[31mred?"),
+    (b"[/red] [bold]", "[/red] [bold]"),
+    (b"a" * 5_000, "a" * 293 + "..."),
+]
+
+
+@pytest.mark.parametrize(("phrase", "kept"), HOSTILE)
+async def test_what_the_other_end_says_steers_no_terminal(phrase: bytes, kept: str) -> None:
+    outcome, _ = await asked("tcp", lambda request: options_answer(request, "200 X").replace(b"X", phrase, 1))
+    assert outcome == Outcome(serves=True, reason=f"200 {kept}")
 
 
 def _not_ours(request: bytes) -> bytes:
