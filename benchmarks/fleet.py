@@ -1,8 +1,8 @@
 """A fleet that is registered and has nothing to do: memory and processor time of a phone, at both ends.
 
-Idle phones renew every 115 s. To see enough of that in a short time the server grants less at first (they renew every
-`SHORT_S - 5` seconds), then the usual time, in which nobody renews: the difference is what renewals cost, the rest what
-it costs to be there.
+Idle phones renew every 115 s. To see enough of that in a short time the server grants less for a while, in which each
+renews once, and then again so much that nobody does: the difference is what renewals cost, the rest what it costs to be
+there.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 SIZES = (1_000, 10_000)
 WARM = 100
 """Phones that come first, so that what a process takes once is not counted."""
-SHORT_S, USUAL_S, EARLY_S = 25, 120, 5
+EARLY_S = 5
+"""So long before its time is over a phone renews."""
+USUAL_S = 120
 MEMORY_BAR_KIB = 30.0
 CPU_BAR = 0.02
 COLUMNS = (
@@ -59,19 +61,29 @@ class _Window:
     cpu_s: tuple[float, float]
 
 
+@dataclass(frozen=True, slots=True)
+class _Times:
+    """Granted seconds: usually, and in the window in which each phone renews once."""
+
+    long_s: int
+    short_s: int
+
+
 class _Bench:
-    def __init__(self, phones: Measured, cluster: Measured, window_s: float) -> None:
-        self._phones, self._cluster, self._window_s = phones, cluster, window_s
+    def __init__(self, phones: Measured, cluster: Measured, times: _Times) -> None:
+        self._phones, self._cluster, self._times = phones, cluster, times
 
     def measure(self, count: int) -> _Found:
-        self._cluster.ask(f"grant {SHORT_S}")
+        self._grant(self._times.long_s)
         self._phones.ask(f"boot 0 {WARM}")
         before = self._memory_kib()
         booted = self._phones.ask(f"boot {WARM} {count}")
         after = self._memory_kib()
+        self._grant(self._times.short_s)
+        time.sleep(self._times.long_s - EARLY_S + 1)  # each has renewed once, and knows the new time
         short = self._window()
-        self._cluster.ask(f"grant {USUAL_S}")
-        time.sleep(SHORT_S - EARLY_S + 1)  # each has renewed once more, and knows the new time
+        self._grant(self._times.long_s)
+        time.sleep(self._times.short_s - EARLY_S + 1)
         quiet = self._window()
         registered = self._phones.ask("count")["registered"] - WARM
         renewal_s = _each(short, quiet)
@@ -89,6 +101,9 @@ class _Bench:
             idle_share=(shares[0], shares[1]),
         )
 
+    def _grant(self, seconds: int) -> None:
+        self._cluster.ask(f"grant {seconds}")
+
     def _memory_kib(self) -> tuple[int, int]:
         self._cluster.ask("collect")
         return self._phones.rss_kib(), self._cluster.rss_kib()
@@ -96,7 +111,7 @@ class _Bench:
     def _window(self) -> _Window:
         renewals, begun = self._cluster.ask("count")["renewals"], time.monotonic()
         cpu = self._phones.cpu.seconds(), self._cluster.cpu.seconds()
-        time.sleep(self._window_s)
+        time.sleep(self._times.short_s - EARLY_S)
         used = self._phones.cpu.seconds() - cpu[0], self._cluster.cpu.seconds() - cpu[1]
         seconds = time.monotonic() - begun
         return _Window(seconds, self._cluster.ask("count")["renewals"] - renewals, used)
@@ -114,7 +129,7 @@ def _each(short: _Window, quiet: _Window) -> tuple[float, float]:
 
 def measure(quick: bool) -> Section:  # noqa: FBT001 - all benchmarks are called like this
     """Boots each fleet in new processes."""
-    sizes, window_s = ((200, 500), 20.0) if quick else (SIZES, 40.0)
+    sizes, times = ((200, 500), _Times(60, 25)) if quick else (SIZES, _Times(USUAL_S, 45))
     found: list[_Found] = []
     with separate_cores() as cores:
         note = cores.note()
@@ -126,7 +141,7 @@ def measure(quick: bool) -> Section:  # noqa: FBT001 - all benchmarks are called
                     measured(cores.server, "fleet_cluster", str(config), name) as cluster,
                     measured(cores.load, "fleet_phones", json.dumps(cluster.said)) as phones,
                 ):
-                    found.append(_Bench(phones, cluster, window_s).measure(count))
+                    found.append(_Bench(phones, cluster, times).measure(count))
     last = found[-1]
     return Section(
         title=f"A fleet of {MODEL}s, registered over TCP and idle",
@@ -134,8 +149,8 @@ def measure(quick: bool) -> Section:  # noqa: FBT001 - all benchmarks are called
         rows=tuple(_row(item) for item in found),
         notes=(
             _MEMORY,
-            _CPU.format(window=window_s, short=SHORT_S, often=SHORT_S - EARLY_S, usual=USUAL_S, rare=USUAL_S - EARLY_S),
-            "Boots were counted by the clock, with renewals of those that were up already.",
+            _CPU.format(often=times.short_s - EARLY_S, usual=USUAL_S, rare=USUAL_S - EARLY_S),
+            "Boots were counted by the clock; those that are up already renew meanwhile.",
             "One process and one core for the cluster, one of each for all phones.",
             note,
         ),
@@ -164,9 +179,9 @@ _MEMORY = (
     " socket is no part of it."
 )
 _CPU = (
-    "CPU: over {window:g} s with a registration time of {short} s (renewed every {often} s), and over {window:g} s"
-    " without renewals. The share of a core is reckoned for {usual} s (renewed every {rare} s); what the process does"
-    " without any phones is in it."
+    "CPU: over {often} s with so short a registration time that each phone renews once, and over {often} s without"
+    " renewals. The share of a core is reckoned for {usual} s (renewed every {rare} s); what the process does without"
+    " any phones is in it."
 )
 
 _CLUSTER = """
