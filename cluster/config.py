@@ -14,7 +14,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Va
 
 from cluster.configtext import Document
 from cluster.consistency import contradictions, contradictions_between
-from cluster.definition import CONTRADICTION, ClusterDefinition, Port
+from cluster.definition import CONTRADICTION, ClusterDefinition
+from cluster.modelbase import Port
 from cluster.override import override
 from wire.errors import ConfigError, OperatorError, Problem
 

@@ -6,9 +6,9 @@ malformed addresses, each with its own line, instead of after those are mended.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
+from cluster.modelbase import normalise_mac
 from cluster.parameters import FIPS_MODE, SECURITY_MODE, check_parameter
 from cluster.phonesettings import DEFAULT_RULES, STANDARD_USER
 from wire.errors import Refusal
@@ -35,23 +35,9 @@ _CHOSEN = {
 }
 """Key of a device -> where it has to be defined, and the one that always is."""
 _TRUE = frozenset({"true", "yes", "on", "1", "t", "y"})
-_MAC = re.compile(r"[0-9A-F]{12}")
 
 Contradiction = tuple["Location", str]
 """Where and what."""
-
-
-def normalise_mac(text: str) -> str:
-    """``00:11:22:33:44:55``, ``0011.2233.4455``, ``SEP001122334455`` ... -> ``001122334455``.
-
-    Raises:
-        ValueError: not 12 hexadecimal digits.
-    """
-    bare = re.sub(r"[:.\-]", "", text.strip().upper())
-    bare = bare.removeprefix("SEP")
-    if not _MAC.fullmatch(bare):
-        raise ValueError(f"{text!r} is not a MAC address of 12 hexadecimal digits")
-    return bare
 
 
 def trunk_port(security: object) -> int:

@@ -23,7 +23,8 @@ from wire.phonetexts import TONES_FILE, Tone, encode_dictionary, encode_soft_key
 from wire.ringlist import DISTINCTIVE_RING_LIST_FILE, RING_LIST_FILE, Ring, encode_ring_list
 
 if TYPE_CHECKING:
-    from cluster.definition import ClusterDefinition, Device
+    from cluster.definition import ClusterDefinition
+    from cluster.devices import Device
 
 _SOFT_KEYS = re.compile(r"SK([0-9a-f-]{36})\.xml", re.IGNORECASE)
 _DIAL_RULES = re.compile(r"DR([0-9a-f-]{36})\.xml", re.IGNORECASE)

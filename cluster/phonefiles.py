@@ -21,7 +21,8 @@ from wire.phoneconfig import (
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from cluster.definition import CallManagerGroup, Device
+    from cluster.definition import CallManagerGroup
+    from cluster.devices import Device
     from cluster.endpoints import Endpoints
     from cluster.models import PhoneModel
     from cluster.snapshot import ClusterSnapshot

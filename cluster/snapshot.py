@@ -11,7 +11,7 @@ from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 from base.identity import Identity
-from cluster.definition import Device, Line
+from cluster.devices import Device, Line
 from cluster.keys import load_key
 from cluster.parameters import CATALOGUE, ROLLBACK, SECURITY_MODE, TVS_TTL, read_bool, read_ttl
 from cluster.phonesecurity import UNKNOWN_PHONE, PhoneSecurity
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
     import immutables
 
-    from cluster.definition import ClusterDefinition, User
+    from cluster.definition import ClusterDefinition
+    from cluster.people import User
     from wire.certificates import PrivateKey
     from wire.names import DistinguishedName
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from cluster.audit import Actor
     from cluster.changes import Transaction
-    from cluster.definition import User
+    from cluster.people import User
     from cluster.snapshot import ClusterSnapshot
     from cluster.store import ClusterStore
 

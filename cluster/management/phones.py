@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from cluster.audit import Actor
     from cluster.changes import Transaction
-    from cluster.definition import Device
+    from cluster.devices import Device
     from cluster.snapshot import ClusterSnapshot
     from cluster.store import ClusterStore
 

@@ -19,7 +19,7 @@ from wire.sip import parse_address
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from cluster.definition import Device
+    from cluster.devices import Device
     from cluster.snapshot import ClusterSnapshot
     from services.callmanager.registrations import Registration, Source
     from wire.sip import Address, Request

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from base.trace import Trace
-    from cluster.definition import Device
+    from cluster.devices import Device
     from cluster.endpoints import Ports
     from cluster.snapshot import ClusterSnapshot
     from cluster.store import ClusterStore

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from cluster.definition import SipTrunk
+    from cluster.siptrunk import SipTrunk
     from cluster.snapshot import ClusterSnapshot
     from services.callmanager.answers import Moment
     from services.callmanager.registrations import Source

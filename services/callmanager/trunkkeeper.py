@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from base.trace import Trace
-    from cluster.definition import SipTrunk
+    from cluster.siptrunk import SipTrunk
     from cluster.store import ClusterStore
     from services.callmanager.trunkping import Near, Outcome
 

@@ -24,7 +24,7 @@ from wire.sip import Framer, Response, decode, encode
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from cluster.definition import SipTrunk
+    from cluster.siptrunk import SipTrunk
     from wire.sip import Message, Request
 
 _NOT_SERVING = frozenset({403, 408, 503})

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from base.trace import Trace
-    from cluster.definition import SipTrunk
+    from cluster.siptrunk import SipTrunk
     from cluster.snapshot import ClusterSnapshot
     from cluster.store import ClusterStore
     from services.callmanager.exchange import Exchange

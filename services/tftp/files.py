@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from base.trace import Trace
-    from cluster.definition import Device
+    from cluster.devices import Device
     from cluster.endpoints import Endpoints
     from cluster.models import ModelTable
     from cluster.snapshot import ClusterSnapshot, OwnCertificate

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from base.trace import Trace
-    from cluster.definition import User
     from cluster.endpoints import Endpoints
+    from cluster.people import User
     from cluster.snapshot import ClusterSnapshot
     from services.tomcat.people import People
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from pydantic import ValidationError
 
-from cluster.definition import AutoRegistration, Line
+from cluster.definition import AutoRegistration
+from cluster.devices import Line
 from cluster.management.autoregistration import register_device
 from cluster.parameters import AUTO_REGISTRATION
 from cluster.store import ClusterStore

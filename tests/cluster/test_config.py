@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cluster.config import default_config_text, load_config, parse_config
-from cluster.consistency import normalise_mac
+from cluster.modelbase import normalise_mac
 from wire.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -16,16 +16,13 @@ from cluster.definition import (
     AutoRegistration,
     CallManagerGroup,
     ClusterDefinition,
-    Device,
-    DeviceRange,
-    Line,
     NodeDefinition,
     PhoneService,
-    SipTrunk,
     Subject,
-    User,
 )
+from cluster.devices import Device, DeviceRange, Line
 from cluster.parameters import CATALOGUE, URL_ELEMENTS
+from cluster.people import User
 from cluster.phonesettings import (
     BUILT_IN_RINGS,
     DEFAULT_RULES,
@@ -42,6 +39,7 @@ from cluster.phonesettings import (
     UserLocale,
 )
 from cluster.releases import RELEASES
+from cluster.siptrunk import SipTrunk
 from tests.conftest import lab_config
 from wire.fileheader import DigestAlgorithm
 

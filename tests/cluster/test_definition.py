@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from cluster.consistency import normalise_mac
-from cluster.definition import MAX_LINES, ClusterDefinition, Device
+from cluster.definition import ClusterDefinition
+from cluster.devices import MAX_LINES, Device
 from cluster.endpoints import Endpoints, Ports
+from cluster.modelbase import normalise_mac
 from cluster.models import ModelTable, PhoneModel, shipped_models
 from tests.cluster.material import changed, definition
 

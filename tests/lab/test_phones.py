@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cluster.definition import Line
+from cluster.devices import Line
 from cluster.management.certificates import regenerate
 from cluster.management.phones import is_outdated
 from cluster.parameters import PHONE_RESET, RESET_MANUALLY, ROLLBACK

@@ -31,7 +31,7 @@ from tests.services.trunk_cast import (
 from wire.certificates import Certificate
 
 if TYPE_CHECKING:
-    from cluster.definition import SipTrunk
+    from cluster.siptrunk import SipTrunk
 
 GATEWAY, STRANGER = "192.0.2.10", "192.0.2.99"
 MOMENT = Moment(NOW, 7)

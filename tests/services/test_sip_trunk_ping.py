@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Sequence
 
-    from cluster.definition import SipTrunk
+    from cluster.siptrunk import SipTrunk
     from tests.conftest import Lab
     from wire.certificates import Certificate
 

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from base.identity import Identity
-from cluster.definition import SipTrunk
+from cluster.siptrunk import SipTrunk
 from cluster.snapshot import TrustEntry, lookup_key
 from tests.services.sip_cast import snapshot
 from wire.certificates import Certificate, PrivateKey
