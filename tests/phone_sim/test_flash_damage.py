@@ -13,6 +13,7 @@ from phone_sim.clients.http import HttpLimits
 from phone_sim.credentials import encode_credential
 from phone_sim.flash import DirectoryFlash, Item, MemoryFlash, Owner
 from phone_sim.models import model
+from phone_sim.namedfiles import HeldFile, Kind
 from phone_sim.options import Timeouts
 from phone_sim.phone import Phone
 from phone_sim.servers import TftpServer
@@ -51,6 +52,7 @@ WORDS = {
     Item.MIC: "Could not load MIC from persistent memory.",
     Item.STATUS: "Could not load status messages from persistent memory.",
     Item.TVS_CACHE: "Could not load TVS cache from persistent memory.",
+    **{Item[kind.name]: f"Could not load {kind.value} from persistent memory." for kind in Kind},
 }
 PLAIN = vector(f"SEP{MAC}.cnf.xml")
 OTHERS = "665544332211"
@@ -74,6 +76,7 @@ WHOLE: dict[Item, bytes] = {
     Item.MIC: encode_credential(Party.named("phone-mic").identity),
     Item.STATUS: json.dumps([{"time": NOW.isoformat(), "text": "ITL installed", "reason": "", "detail": ""}]).encode(),
     Item.TVS_CACHE: tvs_cache(),
+    **{Item[kind.name]: HeldFile(f"{kind.name}.xml", b"<a>1</a>").encode() for kind in Kind},
 }
 OTHER_FORMAT: dict[Item, bytes] = {
     Item.CTL: WHOLE[Item.ITL],
@@ -84,6 +87,7 @@ OTHER_FORMAT: dict[Item, bytes] = {
     Item.MIC: WHOLE[Item.MIC].replace(b"CERTIFICATE", b"CERTIFICATION"),
     Item.STATUS: json.dumps({"format": 2, "messages": []}).encode(),
     Item.TVS_CACHE: json.dumps([{"key": "k", "roles": [], "certificate": None, "expires": NOW.isoformat()}]).encode(),
+    **{Item[kind.name]: b"<a>1</a>" for kind in Kind},
 }
 ANOTHERS: dict[Item, bytes] = {
     Item.CTL: list_bytes(PUB, (PUB.record(SAST),), file_name=f"CTLSEP{OTHERS}.tlv"),
@@ -135,7 +139,7 @@ def loaded(phone: Phone) -> set[Item]:
     """What the phone knows of its flash, as its menus show it."""
     settings = phone.settings
     held = {summary.kind for summary in settings.trust_lists} | {item.kind for item in settings.certificates}
-    known = {Item[name] for name in held}
+    known = {Item[name] for name in held} | {Item[Kind(file.kind).name] for file in settings.files}
     known |= {Item.CONFIG} if settings.config else set()
     known |= {Item.STATUS} if settings.status_messages[:1] and not settings.status_messages[0].reason else set()
     menu = json.dumps(settings.as_json()["security_menu"])
