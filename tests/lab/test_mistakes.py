@@ -58,7 +58,7 @@ MISTAKES = [
     (f"{BOOT} --tftp {'a' * 64}.example", USAGE, "is not HOST or HOST:PORT"),
     (f"{BOOT} --tftp 127.0.0.1:65535", USAGE, "no HTTP port can be derived from port 65535; give --http-port"),
     (f"{BOOT} --tftp 127.0.0.1 --http-port 70000", USAGE, "'--http-port'"),
-    (f"{BOOT} --tftp 127.0.0.1 --model 1234", USAGE, "phone model '1234' is not known; known are 7811, 7821"),
+    (f"{BOOT} --tftp 127.0.0.1 --model 1234", USAGE, "phone model '1234' is not known; known are 3905, 6901"),
     (f"{BOOT} --tftp 127.0.0.1 --lang de", USAGE, "'--lang'"),
     ("phone boot --tftp 127.0.0.1 --mac 12345", USAGE, "'12345' is no MAC address; twelve hex digits are needed"),
     (f"{BOOT} --tftp 127.0.0.1 --flash {{tmp}}/garbage", CANNOT, "flash folder {tmp}/garbage cannot be used: "),
