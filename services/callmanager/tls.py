@@ -1,4 +1,4 @@
-"""TLS of the ports that "TLS Ciphers" governs: SIP lines, SIP trunks and CTI (R-ECC-1).
+"""TLS of the ports that "TLS Ciphers" and "TLS Minimum Version" govern: SIP lines, SIP trunks and CTI (R-ECC-1).
 
 As a server UCM follows the client's order, and with the suite comes the certificate: an ECDHE-ECDSA suite shows the
 CallManager-ECDSA certificate, any other the RSA one (R-ECC-2). As a client it offers the choice's suites in order.
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from base.tls import ask_for_certificate, client_context, server_context
 from cluster.ciphers import TLS_CIPHER_CHOICES
-from cluster.parameters import TLS_CIPHERS
+from cluster.parameters import TLS_CIPHERS, TLS_MIN_VERSION
 from cluster.purposes import Purpose
 
 if TYPE_CHECKING:
@@ -20,12 +20,15 @@ if TYPE_CHECKING:
     from cluster.snapshot import ClusterSnapshot
     from wire.certificates import Certificate
 
+_VERSIONS = {"1.0": ssl.TLSVersion.TLSv1, "1.1": ssl.TLSVersion.TLSv1_1, "1.2": ssl.TLSVersion.TLSv1_2}
+
 
 class PortTls:
-    """The context of one port, bound to the certificates and the choice of this moment (R-CRT-6).
+    """The context of one port, bound to the certificates and the choices of this moment (R-CRT-6).
 
-    TLS 1.2, as the suites of the choices are. OpenSSL's security level is off: LSCs may be short and MICs old. Clients
-    are asked for a certificate; what one is good for, and what becomes of who shows none, is decided where it is used.
+    From "TLS Minimum Version" to TLS 1.2, as the suites of the choices are; below TLS 1.2 only AES128-SHA and NULL-SHA
+    of them can be agreed. OpenSSL's security level is off: LSCs may be short and MICs old. Clients are asked for a
+    certificate; what one is good for, and what becomes of who shows none, is decided where it is used.
 
     Args:
         node: whose certificates.
@@ -45,6 +48,7 @@ class PortTls:
         own = [snapshot.own_certificate(node, purpose) for purpose in purposes]
         self.context = server_context(
             [item.identity for item in own if item is not None],
+            minimum=least_version(snapshot),
             maximum=ssl.TLSVersion.TLSv1_2,
             ciphers=":".join((*suites, "@SECLEVEL=0")),
         )
@@ -66,8 +70,13 @@ def chosen_suites(snapshot: ClusterSnapshot) -> tuple[str, ...]:
     return TLS_CIPHER_CHOICES[snapshot.parameter(TLS_CIPHERS)]
 
 
+def least_version(snapshot: ClusterSnapshot) -> ssl.TLSVersion:
+    """What "TLS Minimum Version" says."""
+    return _VERSIONS[snapshot.parameter(TLS_MIN_VERSION)]
+
+
 def trunk_client_context(node: str, snapshot: ClusterSnapshot) -> ssl.SSLContext:
     """For the other end of a trunk: offers the choice's suites in order, and shows the CallManager certificate."""
     identity = snapshot.require(node, Purpose.CALLMANAGER).identity
     ciphers = ":".join((*chosen_suites(snapshot), "@SECLEVEL=0"))
-    return client_context(identity, maximum=ssl.TLSVersion.TLSv1_2, ciphers=ciphers)
+    return client_context(identity, minimum=least_version(snapshot), maximum=ssl.TLSVersion.TLSv1_2, ciphers=ciphers)
