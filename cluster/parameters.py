@@ -44,7 +44,7 @@ SET_BY_COMMAND: dict[str, str] = {
 """Parameter -> the command of a node's command line that alone sets it."""
 
 TLS_VERSIONS = ("1.0", "1.1", "1.2")
-"""What "TLS Minimum Version" may be: no port that it governs speaks anything newer."""
+"""What "TLS Minimum Version" may be. TLS 1.3 alone is left out: SIP and CTI do not speak it."""
 
 _URL = re.compile(r"(?=.{1,255}$)(https?://|Application:)[!-~]+")
 _DIGESTS = {"SHA-1": DigestAlgorithm.SHA1, "SHA-512": DigestAlgorithm.SHA512}
@@ -171,7 +171,7 @@ CATALOGUE: dict[str, Parameter] = {
             " or ".join(TLS_VERSIONS),
             _fixed(TLS_VERSIONS[0]),
             _one_of(*TLS_VERSIONS),
-            "least TLS version of SIP and CTI; needs a restart of Cisco CallManager and Cisco CTIManager",
+            "least TLS version of SIP, CTI and TVS; needs a restart of their services",
         ),
         Parameter(ROLLBACK, "True or False", _fixed("False"), _bool_text, "empty TVS and TFTP sections in the ITL"),
         Parameter(

@@ -11,16 +11,15 @@ from typing import TYPE_CHECKING
 
 from base.tls import ask_for_certificate, client_context, server_context
 from cluster.ciphers import TLS_CIPHER_CHOICES
-from cluster.parameters import TLS_CIPHERS, TLS_MIN_VERSION
+from cluster.parameters import TLS_CIPHERS
 from cluster.purposes import Purpose
+from services.tlsversions import least_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from cluster.snapshot import ClusterSnapshot
     from wire.certificates import Certificate
-
-_VERSIONS = {"1.0": ssl.TLSVersion.TLSv1, "1.1": ssl.TLSVersion.TLSv1_1, "1.2": ssl.TLSVersion.TLSv1_2}
 
 
 class PortTls:
@@ -68,11 +67,6 @@ class PortTls:
 def chosen_suites(snapshot: ClusterSnapshot) -> tuple[str, ...]:
     """OpenSSL's names of the suites of "TLS Ciphers", in order."""
     return TLS_CIPHER_CHOICES[snapshot.parameter(TLS_CIPHERS)]
-
-
-def least_version(snapshot: ClusterSnapshot) -> ssl.TLSVersion:
-    """What "TLS Minimum Version" says."""
-    return _VERSIONS[snapshot.parameter(TLS_MIN_VERSION)]
 
 
 def trunk_client_context(node: str, snapshot: ClusterSnapshot) -> ssl.SSLContext:

@@ -132,7 +132,7 @@ class Ours(StrEnum):
     FIPS_ALREADY = "FIPS mode is {state} already."
     TLS_MINIMUM = "The minimum TLS version is {version}."
     TLS_MINIMUM_WARNING = (
-        "WARNING: SIP and CTI clients that know no TLS {version} or newer will not be able to connect any more."
+        "WARNING: SIP, CTI and TVS clients that know no TLS {version} or newer will not be able to connect any more."
     )
     TLS_MINIMUM_QUESTION = (
         "This operation sets the minimum TLS version of the whole cluster to {version}. "

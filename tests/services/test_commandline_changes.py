@@ -370,7 +370,7 @@ async def test_the_least_tls_version_is_set_and_told(store: ClusterStore) -> Non
     assert "know no TLS 1.2 or newer" in warning
     assert question.endswith("of the whole cluster to 1.2. Do you want to continue? (yes|no) yes")
     assert done.startswith("The minimum TLS version is set to 1.2.")
-    assert services == "Services to restart: Cisco CallManager, Cisco CTIManager"
+    assert services == "Services to restart: Cisco CallManager, Cisco CTIManager, Cisco Trust Verification Service"
     assert store.snapshot.parameter(TLS_MIN_VERSION) == "1.2"
     assert await desk("show tls min-version") == "The minimum TLS version is 1.2.\n"
     assert "WARNING" not in await desk("set tls min-version 1.1", "yes")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from cluster.management.contactsearch import contact_search_authenticated, set_contact_search
 from cluster.parameters import FIPS_MODE, TLS_MIN_VERSION, TLS_VERSIONS, read_bool
-from cluster.servicecatalogue import CALLMANAGER, CTI_MANAGER
+from cluster.servicecatalogue import CALLMANAGER, CTI_MANAGER, TVS
 from services.commandline.grammar import Argument, Command
 from services.commandline.texts import Ours, Ucm
 from wire.errors import Refusal
@@ -80,7 +80,7 @@ def _fips(context: CommandContext) -> bool:
 
 
 async def show_tls_minimum(context: CommandContext, _arguments: Arguments) -> None:
-    """The least TLS version of SIP and CTI."""
+    """The least TLS version of SIP, CTI and TVS."""
     await context.write(Ours.TLS_MINIMUM.format(version=context.snapshot.parameter(TLS_MIN_VERSION)))
 
 
@@ -94,7 +94,7 @@ async def set_tls_minimum(context: CommandContext, arguments: Arguments) -> None
     await context.confirm(Ours.TLS_MINIMUM_QUESTION.format(version=version), "yes", "y")
     await context.finish(context.store.set_parameter(TLS_MIN_VERSION, version, context.actor))
     await context.write(Ours.TLS_MINIMUM_SET.format(version=version))
-    await context.write(Ours.RELATED.format(services=f"{CALLMANAGER}, {CTI_MANAGER}"))
+    await context.write(Ours.RELATED.format(services=", ".join((CALLMANAGER, CTI_MANAGER, TVS))))
 
 
 async def contact_search_status(context: CommandContext, _arguments: Arguments) -> None:
@@ -136,10 +136,10 @@ COMMANDS = (
         (Argument("MINUTES", f"{_MINUTES.start} to {_MINUTES.stop - 1}"),),
         level=1,
     ),
-    Command("show tls min-version", "least TLS version of SIP and CTI", show_tls_minimum),
+    Command("show tls min-version", "least TLS version of SIP, CTI and TVS", show_tls_minimum),
     Command(
         "set tls min-version",
-        "least TLS version of SIP and CTI, in the whole cluster",
+        "least TLS version of SIP, CTI and TVS, in the whole cluster",
         set_tls_minimum,
         (Argument("VERSION", " or ".join(TLS_VERSIONS), fixed=TLS_VERSIONS),),
         level=1,
