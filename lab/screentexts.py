@@ -28,6 +28,7 @@ _REGISTRATION = {
     "Registering": "登録中",
     "Unregistered": "登録解除",
     "Registration Rejected": "登録拒否",
+    "Registration failed": "登録失敗",
 }
 _MEANING = {
     "ctl and itl installed": "CTL と ITL をインストールしました",
