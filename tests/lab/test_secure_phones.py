@@ -10,13 +10,11 @@ from services.callmanager.service import CiscoCallManager
 from services.commandline.interpreter import Outcome
 from tests.lab.capf_bench import DEVICE, CapfBench, order
 from tests.lab.phone_bench import LivePhone, listed
-from tests.phone_sim.tiny_callmanager import eventually
 from tests.services.commandline_cast import Desk
+from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from tests.conftest import Lab
-
-pytestmark = pytest.mark.timeout(60)
 
 
 async def mixed_mode(lab: Lab) -> None:

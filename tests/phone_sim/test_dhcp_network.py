@@ -15,7 +15,6 @@ from phone_sim.clients.errors import DhcpSilence
 from phone_sim.dhcpmessages import DhcpIdentity
 from phone_sim.network import DhcpNetwork
 from phone_sim.servers import TftpServer
-from tests.phone_sim.tiny_callmanager import eventually
 from tests.phone_sim.tiny_dhcp import (
     ACK,
     DISCOVER,
@@ -34,6 +33,7 @@ from tests.phone_sim.tiny_dhcp import (
     seconds,
     tiny_dhcp,
 )
+from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable
