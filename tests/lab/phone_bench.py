@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from base.trace import Trace
 from cluster.audit import Actor
+from cluster.management.orderanswers import Told, order_answers
 from cluster.management.phones import order_phones, registered_phones
 from phone_sim.flash import MemoryFlash
 from phone_sim.life import LifeEvents, PhoneLife
@@ -76,12 +77,20 @@ class LivePhone:
         """Waits until the version check after its last registration was answered."""
         await eventually(lambda: self.orders()[-1:] == ["check-version"], lambda: f"check-version; {self.orders()}")
 
+    async def obeys(self, lab: Lab, action: str) -> None:
+        """Gives it an order, and waits until it has answered: it was registered, and is done with earlier orders."""
+        given = await order_phones(lab.store, action, self.device, OPERATOR)
+
+        async def answered() -> bool:
+            return (await order_answers(lab.store, given.revision)).get(self.device) is Told.ANSWERED
+
+        await eventually(answered, lambda: f"an answer to {action}; {self.device} was given {self.orders()}")
+
     async def stays(self, lab: Lab) -> None:
         """It obeys one more order, over the registration that it has: nothing before that made it restart or leave."""
         registration, given = self.life.registration, len(self.orders())
         assert registration is not None
-        assert await order(lab, "check-version", self.device) == 1
-        await self.ordered(given + 1)
+        await self.obeys(lab, "check-version")
         assert self.life.registration is registration
         assert registration.address, "it has left its server"
         assert len(self.orders()) == given + 1

@@ -118,11 +118,10 @@ async def test_a_changed_label_restarts_the_phone_when_it_is_applied_and_not_bef
     async with LivePhone(lab) as phone:
         await phone.registered()
         await phone.settled()
-        await order(lab, action)
-        await phone.ordered(2)
+        await phone.obeys(lab, action)
         await phone.stays(lab)  # it has this version
         await relabel(lab, "Front desk")
-        await order(lab, action)
+        await phone.obeys(lab, action)
         await phone.registered(2)
         await phone.ordered(5)
         assert phone.orders() == ["check-version", action, "check-version", action, "check-version"]
@@ -381,7 +380,6 @@ async def test_other_phones_are_not_bothered_by_one_that_registers_itself(make_l
         await phone.settled()
         async with LivePhone(lab, STRANGER) as stranger:
             await stranger.registered(2)
-        await order(lab, "apply-config", RECEPTION_DEVICE)
-        await phone.ordered(2)
+        await phone.obeys(lab, "apply-config")
         await phone.stays(lab)
         assert (len(phone.boots), phone.orders()) == (1, ["check-version", "apply-config", "check-version"])

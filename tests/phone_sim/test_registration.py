@@ -14,7 +14,7 @@ import pytest
 
 from base.clock import SystemClock
 from base.tls import client_context, server_context
-from base.trace import MemorySink, Trace
+from base.trace import Trace
 from phone_sim import sipmessages
 from phone_sim.clients.stream import Tls
 from phone_sim.reasons import Reason
@@ -24,7 +24,7 @@ from phone_sim.sipmessages import Caller
 from phone_sim.trust import Accept, KeepOld
 from tests.phone_sim.cast import PUB
 from tests.phone_sim.tiny_callmanager import HOST, TinyCallManager, order
-from tests.waiting import PATIENCE_S, eventually
+from tests.waiting import PATIENCE_S, WatchedSink, eventually
 from tests.wire import sip_messages as captured
 from wire.ciscosip import ALARM_TYPE, TrustListAlarm, decode_alarm
 from wire.configmembers import CallManagerNode
@@ -67,7 +67,7 @@ class Phone:
         verdict: Verdict | None = None,
     ) -> None:
         self.screen: list[RegistrationStatus] = []
-        self.sink = MemorySink()
+        self.sink = WatchedSink()
         self.judged: list[str] = []
         nodes = tuple(CallManagerNode(HOST, server.port, server.port) for server in servers)
         config = PhoneConfig(
@@ -476,7 +476,7 @@ async def test_a_server_that_is_not_trusted_hears_nothing() -> None:
         TinyCallManager(tls=server_context([PUB.identity])) as server,
         plugged_in(server, transport=TLS, verdict=verdict) as phone,
     ):
-        await eventually(lambda: "registration_failed" in phone.steps())
+        await phone.sink.seen("registration_failed")
         assert server.asked == []
 
 
