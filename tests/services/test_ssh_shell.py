@@ -415,7 +415,7 @@ async def test_client_that_never_reads_is_cut_off(store: ClusterStore) -> None:
 
             async def served() -> bool:
                 try:
-                    return (await another.run("show ctl")).exit_status == 0
+                    return bool((await another.run("show ctl")).exit_status == 0)
                 except asyncssh.ChannelOpenError:
                     return False
 
