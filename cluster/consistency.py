@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cluster.modelbase import normalise_mac
-from cluster.parameters import FIPS_MODE, SECURITY_MODE, check_parameter
+from cluster.parameters import SET_BY_COMMAND, check_parameter
 from cluster.phonesettings import DEFAULT_RULES, STANDARD_USER
 from wire.errors import Refusal
 
@@ -185,8 +185,8 @@ def _parameters(parameters: object) -> Iterator[Contradiction]:
     if not isinstance(parameters, dict):
         return
     for name, value in parameters.items():
-        if name in {SECURITY_MODE, FIPS_MODE}:
-            yield ("parameters", name), "the mode is changed by a command, not in a file"
+        if name in SET_BY_COMMAND:
+            yield ("parameters", name), f"it is changed by the command '{SET_BY_COMMAND[name]} ...', not in a file"
         elif isinstance(value, str):
             try:
                 check_parameter(name, value)

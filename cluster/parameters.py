@@ -23,6 +23,7 @@ ADVANCED_ENCRYPTION = "Endpoint Advanced Encryption Algorithms Support"
 FILE_SIGNATURE = "TFTP File Signature Algorithm"
 SECURITY_MODE = "Cluster Security Mode"
 FIPS_MODE = "FIPS Mode"
+TLS_MIN_VERSION = "TLS Minimum Version"
 TVS_TTL = "TVS Certificate Cache Time"
 AUTO_REGISTRATION = "Auto-registration"
 CONTACT_SEARCH_URL = "Secure Contact Search URL"
@@ -34,6 +35,16 @@ MULTIPLE_LOGIN = "Multiple Login Behavior"
 LOGINS_NOT_ALLOWED = "Multiple Logins Not Allowed"
 LOGINS_ALLOWED = "Multiple Logins Allowed"
 AUTO_LOGOUT = "Auto Logout"
+
+SET_BY_COMMAND: dict[str, str] = {
+    SECURITY_MODE: "utils ctl set-cluster",
+    FIPS_MODE: "utils fips",
+    TLS_MIN_VERSION: "set tls min-version",
+}
+"""Parameter -> the command of a node's command line that alone sets it."""
+
+TLS_VERSIONS = ("1.0", "1.1", "1.2")
+"""What "TLS Minimum Version" may be. TLS 1.3 alone is left out: SIP and CTI do not speak it."""
 
 _URL = re.compile(r"(?=.{1,255}$)(https?://|Application:)[!-~]+")
 _DIGESTS = {"SHA-1": DigestAlgorithm.SHA1, "SHA-512": DigestAlgorithm.SHA512}
@@ -155,6 +166,13 @@ CATALOGUE: dict[str, Parameter] = {
     for parameter in (
         Parameter(SECURITY_MODE, "0 non-secure, 1 mixed", _fixed("0"), _mode_text, "security mode of the cluster"),
         Parameter(FIPS_MODE, "True or False", _fixed("False"), _bool_text, "rules for keys and hashes"),
+        Parameter(
+            TLS_MIN_VERSION,
+            " or ".join(TLS_VERSIONS),
+            _fixed(TLS_VERSIONS[0]),
+            _one_of(*TLS_VERSIONS),
+            "least TLS version of SIP, CTI and TVS; needs a restart of their services",
+        ),
         Parameter(ROLLBACK, "True or False", _fixed("False"), _bool_text, "empty TVS and TFTP sections in the ITL"),
         Parameter(
             ADVANCED_ENCRYPTION,

@@ -28,6 +28,7 @@ _REGISTRATION = {
     "Registering": "登録中",
     "Unregistered": "登録解除",
     "Registration Rejected": "登録拒否",
+    "Registration failed": "登録失敗",
 }
 _MEANING = {
     "ctl and itl installed": "CTL と ITL をインストールしました",
@@ -37,6 +38,11 @@ _MEANING = {
     "trust list update failed": "信頼リストの更新に失敗しました",
     "no trust list installed": "信頼リストがありません",
     "erasing ctl and itl files": "CTL と ITL を消去しています",
+    "erasing ctl file": "CTL を消去しています",
+    "erasing itl file": "ITL を消去しています",
+    "erasing lsc": "LSC を消去しています",
+    "factory reset": "工場出荷時の状態に戻しました",
+    "error updating locale": "ロケールを更新できません",
     "host not found": "ホストが見つかりません(サーバを信頼できません)",
     "tftp timeout": "TFTP サーバが応答しません",
     "file not found <ctlfile.tlv>": "CTL はサーバにありません",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from phone_sim.credentials import Credential, decode_credential, encode_credential
@@ -58,7 +59,6 @@ class PhoneMemory:
         ctl: installed CTL.
         itl: installed ITL.
         config: last good configuration.
-        signed_config: the file that it came in; None when it came without a signature.
         credentials: the phone's own certificates with their keys.
         files: those beside the configuration.
         log: status messages.
@@ -81,7 +81,7 @@ class PhoneMemory:
         self.ctl = self._load_list(ListKind.CTL)
         self.itl = self._load_list(ListKind.ITL)
         self.config = self._load_config()
-        self.signed_config = self._load_signed_config()
+        self._check_signed_config()
         held = {kind: self._load_file(kind) for kind in Kind}
         self.files = {kind: file for kind, file in held.items() if file is not None}
         loaded = {credential: self._load_credential(credential) for credential in Credential}
@@ -108,6 +108,12 @@ class PhoneMemory:
     def read_list(self, data: bytes) -> TrustList | KeepOld:
         """A list as a phone of this model loads it (R-ITL-8)."""
         return read_list(data, self._model.list_limit)
+
+    @property
+    def signed_config(self) -> SignedFile | EncryptedFile | None:
+        """The file that the configuration came in; None when it came without a signature. Read when it is asked for."""
+        read = self._received()
+        return None if isinstance(read, KeepOld) else read
 
     @property
     def identity(self) -> Identity | None:
@@ -161,7 +167,7 @@ class PhoneMemory:
         """
         self.flash.write(Item.CONFIG_AS_RECEIVED, received)
         self.flash.write(Item.CONFIG, plain)
-        self.config, self.signed_config = config, _read_as_received(received)
+        self.config = config
 
     def install_file(self, kind: Kind, file: HeldFile) -> None:
         """Puts an accepted file into flash, unless it is there already.
@@ -171,7 +177,7 @@ class PhoneMemory:
         """
         if self.files.get(kind) != file:
             self.flash.write(_FILE_ITEM[kind], file.encode())
-            self.files[kind] = file
+            self.files[kind] = _shared(file)
 
     def forget_files_except(self, named: set[Kind]) -> None:
         """Removes the files of kinds that the configuration in use does not name.
@@ -279,7 +285,7 @@ class PhoneMemory:
         item = _FILE_ITEM[kind]
         try:
             data = self.flash.read(item)
-            return HeldFile.decode(data) if data is not None else None
+            return _shared(HeldFile.decode(data)) if data is not None else None
         except (FlashError, WireError) as error:
             self.lost(item, str(error))
             return None
@@ -292,25 +298,29 @@ class PhoneMemory:
             self.lost(Item.CONFIG, str(error))
             return None
 
-    def _load_signed_config(self) -> SignedFile | EncryptedFile | None:
+    def _check_signed_config(self) -> None:
         """Nothing depends on it but a menu; where it is lost, the plain configuration still serves."""
+        read = self._received()
+        if isinstance(read, KeepOld) and read.reason is not Reason.UNSIGNED:
+            self.lost(Item.CONFIG_AS_RECEIVED, read.detail, read.reason.value)
+
+    def _received(self) -> SignedFile | EncryptedFile | KeepOld | None:
+        """What the configuration came in, as flash has it."""
         try:
             data = self.flash.read(Item.CONFIG_AS_RECEIVED)
             plain = self.flash.read(Item.CONFIG) if self.config is not None else None
         except FlashError as error:
-            self.lost(Item.CONFIG_AS_RECEIVED, str(error))
-            return None
+            return KeepOld(Reason.UNREADABLE, str(error))
         read = read_signed(data) if data is not None else None
         if isinstance(read, SignedFile) and plain is not None and read.body != plain:
-            read = KeepOld(Reason.UNREADABLE, "not the file that the configuration came in")
-        if isinstance(read, KeepOld) and read.reason is not Reason.UNSIGNED:
-            self.lost(Item.CONFIG_AS_RECEIVED, read.detail, read.reason.value)
-        return None if isinstance(read, KeepOld) else read
+            return KeepOld(Reason.UNREADABLE, "not the file that the configuration came in")
+        return read
 
 
-def _read_as_received(data: bytes) -> SignedFile | EncryptedFile | None:
-    read = read_signed(data)
-    return None if isinstance(read, KeepOld) else read
+@lru_cache(maxsize=64)
+def _shared(file: HeldFile) -> HeldFile:
+    """The same object for equal files, as all phones of a fleet hold the same few."""
+    return file
 
 
 def read_config(data: bytes) -> Config:

@@ -82,6 +82,7 @@ _PATHS = {
         "Applications > Admin settings > Security setup", "アプリケーション > 管理者設定 > セキュリティのセットアップ"
     ),
 }
+_PATHS[Family.DX] = _PATHS[Family.P8800]  # ours: no guide of theirs was at hand
 _INSTALLED, _NOT_INSTALLED = Phrase("Installed", "インストール済み"), Phrase("Not Installed", "未インストール")
 _MODES = {
     1: Phrase("Non Secure", "非セキュア"),

@@ -24,7 +24,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from phone_sim import sipmessages
-from phone_sim.clients.errors import FetchError
+from phone_sim.clients.errors import FetchError, TransferFailed
 from phone_sim.clients.sip import SipConnection
 from phone_sim.sipmessages import REQUESTED_S, Caller
 from wire.ciscosip import service_control_in
@@ -46,6 +46,8 @@ _TRANSPORTS = {1: "TCP", 2: "UDP", 3: "TLS", 4: "TCP"}
 _AUTHENTICATED = 2
 """``deviceSecurityMode`` of TLS with the NULL cipher."""
 _NULL_CIPHERS = "NULL-SHA:@SECLEVEL=0"
+_WITH_NULL_CIPHERS = {ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1, ssl.TLSVersion.TLSv1_2}
+"""Highest versions of a model that are left as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ class RegistrationStatus:
 
     Attributes:
         server: host that it is registered with; empty when with none.
-        text: ``Registered``, ``Registering`` or why not.
+        text: ``Registered``, ``Registering``, or why not: the server said no, or TLS cannot be agreed.
         phase: the same for programs.
         detail: the server's reason, or what happened to the connection; empty when there is nothing to add.
     """
@@ -273,9 +275,8 @@ class Registration:
         except FetchError as error:
             link.connection.close()
             self._trace.emit("registration_failed", server=where, reason=str(error))
-            self._say(
-                RegistrationStatus("", "Registering", Phase.UNANSWERED if last else Phase.REGISTERING, str(error))
-            )
+            text = f"Registration failed: {error}" if isinstance(error, TransferFailed) else "Registering"
+            self._say(RegistrationStatus("", text, Phase.UNANSWERED if last else Phase.REGISTERING, str(error)))
             return None
         except BaseException:
             link.connection.close()
@@ -294,7 +295,8 @@ class Registration:
         """The judging context; an authenticated profile proves who is there and does not encrypt."""
         tls = self._tls(where)
         if self._config.device_security_mode == _AUTHENTICATED:
-            tls.context.maximum_version = ssl.TLSVersion.TLSv1_2  # later ones encrypt always
+            if tls.context.maximum_version not in _WITH_NULL_CIPHERS:
+                tls.context.maximum_version = ssl.TLSVersion.TLSv1_2  # later ones encrypt always
             tls.context.set_ciphers(_NULL_CIPHERS)
         return tls
 

@@ -56,14 +56,14 @@ def set_parameter(
     state: StateOption = DEFAULT_STATE,
     cluster: ClusterOption = None,
 ) -> None:
-    """Set a parameter. The security mode and FIPS mode are set by commands of the node's command line instead."""
+    """Set a parameter. Security mode, FIPS mode and least TLS version are set at the node's command line instead."""
     from cluster.audit import Actor
-    from cluster.parameters import CATALOGUE, FIPS_MODE, SECURITY_MODE
+    from cluster.parameters import CATALOGUE, SET_BY_COMMAND
     from wire.errors import Refusal
 
     known = next((label for label in CATALOGUE if label.lower() == name.lower()), name)
-    if known in {SECURITY_MODE, FIPS_MODE}:
-        command = "utils ctl set-cluster" if known == SECURITY_MODE else "utils fips"
+    command = SET_BY_COMMAND.get(known)
+    if command is not None:
         raise Refusal(403, f"{known} is set by '{command} ...' at a node's command line, see 'ucmsim admin --help'")
 
     async def work(store: ClusterStore) -> str:

@@ -91,15 +91,24 @@ class SipConnection:
         transport, protocol = await loop.create_connection(lambda: _Stream(self), self.host, self.port)
         try:
             if tls is not None:
-                upgraded = await loop.start_tls(transport, protocol, tls.context, server_hostname=self.host)
-                assert upgraded is not None  # noqa: S101 - None only for a transport that is closing
-                transport = upgraded
+                transport = await self._upgrade(transport, protocol, tls, where)
                 await self._judge(transport, tls, where)
         except BaseException:
             transport.abort()
             raise
         self.local = transport.get_extra_info("sockname")[:2]
         self._send, self._stop = transport.write, transport.abort
+
+    async def _upgrade(
+        self, transport: asyncio.Transport, protocol: asyncio.Protocol, tls: Tls, where: str
+    ) -> asyncio.Transport:
+        loop = asyncio.get_running_loop()
+        try:
+            upgraded = await loop.start_tls(transport, protocol, tls.context, server_hostname=self.host)
+        except ConnectionError as error:  # what a server does that finds no common version or suite
+            raise TransferFailed(f"TLS with {where} failed: it closed the connection in the handshake") from error
+        assert upgraded is not None  # noqa: S101 - None only for a transport that is closing
+        return upgraded
 
     @staticmethod
     async def _judge(transport: asyncio.Transport, tls: Tls, where: str) -> None:

@@ -1,6 +1,7 @@
 """The SIP trunks of one node: their own ports, who takes their requests, and who asks after the other ends.
 
-Which trunks there are is bound at start, as are certificates and "TLS Ciphers"; whom they trust follows at once.
+Which trunks there are is bound at start, as are certificates, "TLS Ciphers" and "TLS Minimum Version"; whom they trust
+follows at once.
 """
 
 from __future__ import annotations

@@ -130,6 +130,16 @@ class Ours(StrEnum):
     )
     FIPS_SET = "FIPS mode is {state}. Certificates that exist stay as they are."
     FIPS_ALREADY = "FIPS mode is {state} already."
+    TLS_MINIMUM = "The minimum TLS version is {version}."
+    TLS_MINIMUM_WARNING = (
+        "WARNING: SIP, CTI and TVS clients that know no TLS {version} or newer will not be able to connect any more."
+    )
+    TLS_MINIMUM_QUESTION = (
+        "This operation sets the minimum TLS version of the whole cluster to {version}. "
+        "Do you want to continue? (yes|no) "
+    )
+    TLS_MINIMUM_SET = "The minimum TLS version is set to {version}. It counts once the services have restarted."
+    TLS_MINIMUM_ALREADY = "The minimum TLS version is {version} already."
     TIMEOUT = "CLI session timeout is {minutes} minute(s)."
     TIMEOUT_SET = "CLI session timeout is set to {minutes} minute(s) for this session."
 

@@ -1,8 +1,8 @@
 """Cisco CTIManager: TCP 2748 and TLS 2749, which CTI applications (TAPI, JTAPI) use. There is no call control.
 
-The TLS port is governed by "TLS Ciphers" (R-ECC-1), shows the CallManager or the CallManager-ECDSA certificate by the
-client's suites (R-ECC-2), and has the four ECDHE AES-GCM suites and AES128-SHA at most (R-ECC-3). Applications are
-asked for their certificate, which CAPF signs as it does LSCs.
+The TLS port is governed by "TLS Ciphers" (R-ECC-1) and "TLS Minimum Version", shows the CallManager or the
+CallManager-ECDSA certificate by the client's suites (R-ECC-2), and has the four ECDHE AES-GCM suites and AES128-SHA at
+most (R-ECC-3). Applications are asked for their certificate, which CAPF signs as it does LSCs.
 
 The protocol on these ports (CTIQBE) is not published. What an application sends is counted and not read: the
 connection stays open for a moment, so that its whole message can arrive, and is then closed in order (ours).

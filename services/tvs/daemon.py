@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from base.tls import server_context
 from services.service import Health, Listener
 from services.streamserver import Connection, ConnectionLimits, StreamServer
+from services.tlsversions import least_version
 from services.tvs.session import answer, describe
 from wire.errors import WireError
 from wire.trustlist import Function
@@ -153,7 +154,6 @@ class TvsDaemon:
         """See `services.service.Service`."""
         if self._health is not Health.STOPPED:
             return
-        # Every version of TLS is served unless the operator sets a minimum: 7900 phones know 1.0 alone.
         server = StreamServer(
             "TVS",
             self._host,
@@ -161,7 +161,7 @@ class TvsDaemon:
             lambda server: _Connection(server, self),
             ConnectionLimits(self.limits.connections, self.limits.handshake_s),
             trace=self.trace,
-            context=server_context([self._identity()], minimum=ssl.TLSVersion.TLSv1, ciphers=CIPHERS),
+            context=server_context([self._identity()], minimum=least_version(self._view()), ciphers=CIPHERS),
         )
         await server.start()
         self._server, self._health = server, Health.STARTED

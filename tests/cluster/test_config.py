@@ -143,7 +143,14 @@ def test_a_repeated_key_is_a_mistake() -> None:
             ("release: 12.5", "parameters: {TFTP File Signature Algorithm: MD5}"),
             "cannot be 'MD5'; it takes SHA-1 or SHA-512",
         ),
-        (("release: 12.5", "parameters: {Cluster Security Mode: 1}"), "the mode is changed by a command"),
+        (
+            ("release: 12.5", "parameters: {Cluster Security Mode: 1}"),
+            "it is changed by the command 'utils ctl set-cluster ...'",
+        ),
+        (
+            ("release: 12.5", 'parameters: {TLS Minimum Version: "1.2"}'),
+            "it is changed by the command 'set tls min-version ...'",
+        ),
     ],
 )
 def test_contradictions_are_named(change: tuple[str, str], message: str) -> None:

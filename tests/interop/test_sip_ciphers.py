@@ -9,7 +9,7 @@ import pytest
 
 from cluster.audit import Actor
 from cluster.ciphers import DEFAULT, TLS_CIPHER_CHOICES
-from cluster.parameters import TLS_CIPHERS
+from cluster.parameters import TLS_CIPHERS, TLS_MIN_VERSION
 from cluster.purposes import Purpose
 from tests.conftest import require_tool
 from tests.interop.outside import fingerprint, tool
@@ -98,7 +98,24 @@ async def test_a_release_without_an_ec_certificate_shows_rsa(make_lab: LabMaker,
     assert await shown(lab, f"{EC_256}:{RSA_256}") == (RSA_256, own(lab, Purpose.CALLMANAGER))
 
 
-@pytest.mark.parametrize("option", ["-tls1", "-tls1_1", "-tls1_3"])
-async def test_it_is_tls_1_2_and_nothing_else(lab: Lab, option: str) -> None:
-    """The parameter's suites are those of TLS 1.2 (ours)."""
-    assert await shown(lab, "ALL", option) == ("", "")
+VERSIONS = {"1.0": "-tls1", "1.1": "-tls1_1", "1.2": "-tls1_2"}
+
+
+@pytest.mark.parametrize("least", VERSIONS)
+async def test_versions_from_the_least_one_to_tls_1_2_are_spoken(lab: Lab, least: str) -> None:
+    """Old versions have AES128-SHA alone of the choice's suites. That there is no TLS 1.3 is ours."""
+    await lab.store.set_parameter(TLS_MIN_VERSION, least, OPERATOR)
+    await restart(lab)
+    spoken = {version: await shown(lab, "ALL", option) for version, option in VERSIONS.items()}
+    old = (CBC, own(lab, Purpose.CALLMANAGER))
+    assert spoken["1.0"] == (old if least == "1.0" else ("", ""))
+    assert spoken["1.1"] == (old if least != "1.2" else ("", ""))
+    assert spoken["1.2"][0] in OFFERED[DEFAULT]
+    assert await shown(lab, "ALL", "-tls1_3") == ("", "")
+
+
+async def test_another_least_version_counts_when_callmanager_restarts(lab: Lab) -> None:
+    await lab.store.set_parameter(TLS_MIN_VERSION, "1.2", OPERATOR)
+    assert (await shown(lab, CBC, "-tls1"))[0] == CBC
+    await restart(lab)
+    assert (await shown(lab, CBC, "-tls1"))[0] == ""

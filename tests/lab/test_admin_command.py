@@ -58,6 +58,20 @@ def test_exit_code_tells_refusal_from_usage(state: Path, arguments: tuple[str, .
 
 
 @pytest.mark.parametrize(
+    ("name", "value", "command"),
+    [
+        ("cluster security mode", "1", "utils ctl set-cluster"),
+        ("FIPS Mode", "True", "utils fips"),
+        ("TLS Minimum Version", "1.2", "set tls min-version"),
+    ],
+)
+def test_a_parameter_of_the_command_line_is_not_set_elsewhere(state: Path, name: str, value: str, command: str) -> None:
+    done = ucmsim("parameter", "set", name, value, "--state", state)
+    assert done.code == EXIT_NO
+    assert f"is set by '{command} ...' at a node's command line" in " ".join(done.err.split())
+
+
+@pytest.mark.parametrize(
     ("arguments", "code", "told"),
     [
         (("--node", "nobody", "show", "itl"), EXIT_CANNOT, "there is no node 'nobody'; nodes: alpha-pub, alpha-sub1"),

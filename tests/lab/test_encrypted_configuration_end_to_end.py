@@ -68,6 +68,8 @@ async def test_a_phone_enrols_and_gets_its_configuration_encrypted_in_the_same_b
     assert fetched(report) == [(f"{NAME}.sgn", "HTTP"), (f"{NAME}.sgn", "HTTP"), (f"{NAME}.enc.sgn", "HTTP")]
     config = decode_phone_config(flash.read(Item.CONFIG) or b"")
     assert config.full_config
+    beside = [item.file for item in report.fetches if item.failure is None and "cnf" not in item.file]
+    assert beside.count("Ringlist.xml.sgn") == 1  # though a configuration that names it was accepted twice
     assert {config.soft_key_file, config.dial_template} < {file.name for file in report.files}
     assert config.encrypted
     assert [line.name for line in config.lines] == ["2001"]

@@ -104,8 +104,9 @@ def test_ctrl_c_unregisters_all_of_them(range_lab: SharedLab, tmp_path: Path) ->
         )
         with process:
             try:
-                for _ in until(lambda: registered(range_lab) == set(NAMES)):
+                for _ in until(lambda: f"registered {COUNT}," in (tmp_path / "err").read_text("utf-8")):
                     assert process.poll() is None
+                assert registered(range_lab) == set(NAMES)
                 process.send_signal(signal.SIGINT)
                 output, _ = process.communicate(timeout=PATIENCE_S)
             finally:

@@ -19,6 +19,7 @@ from lab.laboratory import database_path
 from phone_sim.boot import Attempt, Transport
 from phone_sim.flash import Item, MemoryFlash
 from phone_sim.models import Ability, Model, all_models, model
+from phone_sim.namedfiles import KINDS
 from phone_sim.phone import Phone
 from phone_sim.reasons import Reason
 from phone_sim.report import SERVER, BootReport, Outcome
@@ -53,7 +54,8 @@ def tried(report: BootReport, file: str) -> list[tuple[Transport, Attempt | None
 
 
 def decisions(report: BootReport) -> list[tuple[str, Reason]]:
-    return [(item.what, item.reason) for item in report.decisions]
+    """But for those on the files beside the configuration."""
+    return [(item.what, item.reason) for item in report.decisions if item.what not in KINDS]
 
 
 def spoken(lab: Lab, service: str) -> set[str]:

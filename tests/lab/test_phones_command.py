@@ -119,7 +119,7 @@ def test_keys_are_pressed_beside_the_phone(running: SharedLab, tmp_path: Path) -
 def test_each_list_the_lsc_and_everything_are_erased_by_key(running: SharedLab, tmp_path: Path) -> None:
     """R-PHN-4; the phone restarts after each."""
     with RunningPhone(running, tmp_path, "--lang", "ja") as phone:
-        phone.shows("Registered (127.0.0.1)")
+        phone.shows("登録済み (127.0.0.1)")
         phone.press("s")
         phone.shows("ITL ファイル: インストール済み")
         for boots, (key, message, installed) in enumerate(
@@ -132,8 +132,8 @@ def test_each_list_the_lsc_and_everything_are_erased_by_key(running: SharedLab, 
             start=2,
         ):
             phone.press(key)
-            phone.shows(f"起動 {boots} 回目: booted")
-            phone.shows("Registered (127.0.0.1)", boots)
+            phone.shows(f"起動 {boots} 回目: 起動完了")
+            phone.shows("登録済み (127.0.0.1)", boots)
             assert phone.screen.count(message) == 1
             assert phone.screen.count("leap_of_faith") == installed
         phone.press("q")

@@ -226,6 +226,11 @@ NAMED_STORIES: dict[str, tuple[list[tuple[Event, Situation]], State, list[Effect
         State.BOOTED,
         [FetchNamed(signed=False)],
     ),
+    "nor does it fail when nobody answers for one": (
+        [(Event.ACCEPTED, Situation(named_left=True)), (Event.NO_ANSWER, Situation(named_left=True))],
+        State.BOOTED,
+        [FetchNamed(signed=False)],
+    ),
     "a phone with an empty ITL asks for the same one unsigned (R-RBK-1)": (
         [
             (Event.ACCEPTED, NAMED_LEFT),

@@ -168,6 +168,7 @@ def test_the_way_to_the_menu_and_its_words_follow_the_family(family: Family) -> 
             Family.P7800: "Settings > Admin settings > Security setup",
             Family.P7900: "Settings > Security Configuration",
             Family.P8800: "Applications > Admin settings > Security setup",
+            Family.DX: "Applications > Admin settings > Security setup",
         }[family]
     )
     installed = "Installed" if family is Family.P7800 else "installed"

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
+from ssl import TLSVersion
 from typing import TYPE_CHECKING
 
 import pytest
@@ -32,7 +33,8 @@ from wire.phoneconfig import DefaultConfig, Line, PhoneConfig
 from wire.sip import parse_address
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    import ssl
+    from collections.abc import AsyncIterator, Callable
 
     from phone_sim.trust import Verdict
     from wire.certificates import Certificate
@@ -54,6 +56,8 @@ QUICK = RegistrationTimes(
 )
 """A second that is granted is renewed after a tenth of it."""
 UDP, TCP, TLS = 2, 1, 3
+AUTHENTICATED, ENCRYPTED = 2, 3
+TLS_1_0 = TLSVersion.TLSv1
 
 
 class Phone:
@@ -65,6 +69,8 @@ class Phone:
         transport: int = TCP,
         times: RegistrationTimes = QUICK,
         verdict: Verdict | None = None,
+        security_mode: int = 0,
+        context: Callable[[], ssl.SSLContext] = client_context,
     ) -> None:
         self.screen: list[RegistrationStatus] = []
         self.sink = WatchedSink()
@@ -75,6 +81,7 @@ class Phone:
             lines=(Line(1, "2001", contact="04984998-fe29-08c0-6d47-5593bf4ce606"), Line(2, "2002")),
             version_stamp=STAMP,
             transport_layer_protocol=transport,
+            device_security_mode=security_mode,
         )
 
         def tls(server: str) -> Tls:
@@ -82,7 +89,7 @@ class Phone:
                 self.judged.append(server)
                 return verdict or Accept(Reason.SERVER_IN_ITL)
 
-            return Tls(client_context(), judge)
+            return Tls(context(), judge)
 
         self.registration = Registration(
             IDENTITY,
@@ -478,6 +485,29 @@ async def test_a_server_that_is_not_trusted_hears_nothing() -> None:
     ):
         await phone.sink.seen("registration_failed")
         assert server.asked == []
+
+
+def old_context() -> ssl.SSLContext:
+    """Of a phone that knows TLS 1.0 alone."""
+    return client_context(minimum=TLS_1_0, maximum=TLS_1_0)
+
+
+@pytest.mark.parametrize(("security_mode", "suite"), [(AUTHENTICATED, "NULL-SHA"), (ENCRYPTED, "AES128-SHA")])
+async def test_a_phone_never_speaks_more_than_it_knows_and_says_why_it_fails(security_mode: int, suite: str) -> None:
+    """The first server speaks TLS 1.2 alone, the second one old versions, too."""
+    suites, times = f"{suite}:@SECLEVEL=0", replace(QUICK, monitor_s=60)
+    async with (
+        TinyCallManager(tls=server_context([PUB.identity], ciphers=suites)) as new,
+        TinyCallManager(tls=server_context([PUB.identity], minimum=TLS_1_0, ciphers=suites)) as old,
+        plugged_in(new, old, transport=TLS, times=times, security_mode=security_mode, context=old_context) as phone,
+    ):
+        await phone.until("Registered")
+        assert new.asked == []
+        (failed,) = [status for status in phone.screen if status.text.startswith("Registration failed: ")]
+        assert failed.text == f"Registration failed: {failed.detail}"
+        assert failed.detail.startswith(f"TLS with tls:{HOST}:{new.port} failed: ")
+        (traced,) = [event for event in phone.sink.events if event.step == "registration_failed"]
+        assert traced.data["reason"] == failed.detail
 
 
 async def test_a_server_without_tls_is_passed_over() -> None:

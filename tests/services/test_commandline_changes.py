@@ -12,7 +12,7 @@ import pytest
 from cluster.management.certificates import upload_trust
 from cluster.management.contactsearch import contact_search_authenticated
 from cluster.management.ctl import set_mixed_mode
-from cluster.parameters import FIPS_MODE
+from cluster.parameters import FIPS_MODE, TLS_MIN_VERSION
 from cluster.purposes import Purpose
 from cluster.trustlists import build_itl
 from services.commandline.interpreter import Outcome, execute
@@ -86,6 +86,7 @@ async def test_regeneration_of_itlrecovery_warns_of_the_ctl(store: ClusterStore)
         ("utils ctl set-cluster mixed-mode", ["n"]),
         ("utils ctl set-cluster mixed-mode", [""]),
         ("utils fips enable", ["no"]),
+        ("set tls min-version 1.2", ["no"]),
         ("set cert delete CallManager-trust alpha-sub1.pem", ["no"]),
         ("file get tftp ITLRecovery.p12", ["n"]),
     ],
@@ -359,6 +360,40 @@ async def test_fips_mode_is_switched_and_told(store: ClusterStore) -> None:
     assert "FIPS mode is enabled already." in await desk("utils fips enable")
     await desk("utils fips disable", "yes")
     assert store.snapshot.parameter(FIPS_MODE) == "False"
+
+
+async def test_the_least_tls_version_is_set_and_told(store: ClusterStore) -> None:
+    desk = Desk(store, SUB)
+    assert await desk("show tls min-version") == "The minimum TLS version is 1.0.\n"
+    warning, question, done, services = (await desk("set tls min-version 1.2", "yes")).splitlines()
+    assert warning.startswith("WARNING: ")
+    assert "know no TLS 1.2 or newer" in warning
+    assert question.endswith("of the whole cluster to 1.2. Do you want to continue? (yes|no) yes")
+    assert done.startswith("The minimum TLS version is set to 1.2.")
+    assert services == "Services to restart: Cisco CallManager, Cisco CTIManager, Cisco Trust Verification Service"
+    assert store.snapshot.parameter(TLS_MIN_VERSION) == "1.2"
+    assert await desk("show tls min-version") == "The minimum TLS version is 1.2.\n"
+    assert "WARNING" not in await desk("set tls min-version 1.1", "yes")
+    assert store.snapshot.parameter(TLS_MIN_VERSION) == "1.1"
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("set tls min-version 1.0", "The minimum TLS version is 1.0 already."),
+        ("set tls min-version 1.3", "VERSION cannot be 1.3; possible: 1.0, 1.1, 1.2"),
+        ("set tls min-version x", "VERSION cannot be x; possible: 1.0, 1.1, 1.2"),
+        ("set tls min-version", "The command is incomplete"),
+        ("set tls min-version 1.1 1.2", "1.2 is not expected after 'set tls min-version 1.1'"),
+    ],
+)
+async def test_a_least_tls_version_that_cannot_be_set_changes_nothing(
+    store: ClusterStore, line: str, said: str
+) -> None:
+    desk, before = Desk(store), store.snapshot
+    assert said in await desk(line)
+    assert desk.outcome is not Outcome.DONE
+    assert store.snapshot is before
 
 
 @pytest.mark.parametrize(

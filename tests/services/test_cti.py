@@ -14,7 +14,7 @@ from base.trace import Trace
 from cluster.audit import Actor
 from cluster.ciphers import TLS_CIPHER_CHOICES
 from cluster.management.certificates import regenerate
-from cluster.parameters import TLS_CIPHERS
+from cluster.parameters import TLS_CIPHERS, TLS_MIN_VERSION
 from cluster.purposes import Purpose
 from services.cti.daemon import CiscoCtiManager, CtiLimits
 from tests.services.wires import HOST, any_server, connection, identity, send, shake_hands, until_closed
@@ -64,6 +64,18 @@ async def test_secure_cti_has_the_suites_of_the_parameter_with_the_certificate_o
     assert shown.suite == suite
     assert shown.version == "TLSv1.2"
     assert shown.certificate == lab.store.snapshot.require(PUB, purpose).certificate
+
+
+async def test_secure_cti_speaks_the_least_version_of_its_last_start(lab: Lab) -> None:
+    """What knows TLS 1.0 alone gets AES128-SHA, until the least version is a higher one."""
+    old = any_server("AES128-SHA:@SECLEVEL=0", ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1)
+    await lab.store.set_parameter(TLS_MIN_VERSION, "1.2", OPERATOR)
+    shown = await shake_hands(lab.ports().secure_cti, old)
+    assert (shown.version, shown.suite) == ("TLSv1", "AES128-SHA")
+    await lab.laboratory.nodes[PUB].supervisor.restart(CiscoCtiManager.name)
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        await shake_hands(lab.ports().secure_cti, old)
+    assert (await shake_hands(lab.ports().secure_cti, only("AES128-SHA"))).version == "TLSv1.2"
 
 
 async def test_secure_cti_refuses_the_cbc_suites_and_says_so_in_the_trace(lab: Lab) -> None:

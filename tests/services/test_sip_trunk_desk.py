@@ -179,6 +179,21 @@ def test_a_certificate_with_unreadable_extensions_does_not_count() -> None:
     assert "cannot be read" in judge_far_end(broken, secure_trunk(), (broken,), NOW)
 
 
+UNREADABLE = [("Via", "nonsense"), ("From", "nobody"), ("To", "<sip:"), ("Call-ID", "a b")]
+
+
+@pytest.mark.parametrize(("name", "value"), UNREADABLE)
+def test_what_an_answer_repeats_has_to_be_readable(name: str, value: str) -> None:
+    request = other("OPTIONS")
+    headers = tuple((key, value if key == name else kept) for key, kept in request.headers)
+    view = trusting(OWN)
+    found = TrunkDesk("alpha-pub", TRUNKS, lambda: view).answer(replace(request, headers=headers), source(), MOMENT)
+    assert found is not None
+    (response,) = found[1]
+    assert response.status == 400
+    assert "cannot be read" in (response.get("Warning") or "")
+
+
 def test_a_node_without_trunks_leaves_everything_to_phones_rules() -> None:
     desk = TrunkDesk("alpha-pub", (), trusting)
     assert desk.answer(other("OPTIONS"), replace(source(), address=GATEWAY), MOMENT) is None

@@ -6,6 +6,7 @@ import asyncio
 import socket
 import struct
 from functools import partial
+from ssl import TLSVersion
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,7 +16,7 @@ from base.identity import Identity
 from base.tls import ask_for_certificate, client_context, server_context
 from cluster.audit import Actor
 from cluster.ciphers import TLS_CIPHER_CHOICES
-from cluster.parameters import TLS_CIPHERS
+from cluster.parameters import TLS_CIPHERS, TLS_MIN_VERSION
 from cluster.purposes import Purpose
 from services.callmanager.tls import trunk_client_context
 from services.callmanager.trunkdesk import judge_far_end
@@ -305,6 +306,17 @@ async def test_as_client_it_offers_the_choices_suites_in_order(lab: Lab, label: 
         there = secure_trunk(destination_port=server.sockets[0].getsockname()[1])
         await ping(there, near(context=trunk_client_context(PUB, lab.store.snapshot)), 1)
     assert offered(hellos[0]) == list(TLS_CIPHER_CHOICES[label])
+
+
+@pytest.mark.parametrize(("least", "serves"), [("1.0", True), ("1.1", False)])
+async def test_as_client_it_speaks_no_less_than_the_least_version(lab: Lab, least: str, *, serves: bool) -> None:
+    """The far end knows TLS 1.0 alone."""
+    await lab.store.set_parameter(TLS_MIN_VERSION, least, Actor("admin", "test"))
+    old = TLSVersion.TLSv1
+    async with far_end(tls=server_context([SELF_SIGNED], minimum=old, maximum=old)) as there:
+        near_end = near(context=trunk_client_context(PUB, lab.store.snapshot))
+        outcome = await ping(secure_trunk(destination_port=there.port), near_end, 1)
+    assert (outcome.serves, outcome.tls) == (serves, "TLSv1 AES128-SHA" if serves else "")
 
 
 async def test_as_client_it_shows_the_callmanager_certificate(lab: Lab) -> None:

@@ -14,6 +14,7 @@ from base.trace import Trace
 from cluster.audit import Actor
 from cluster.management.ctl import set_mixed_mode
 from cluster.management.trunks import IN_SERVICE, OUT_OF_SERVICE, TrunkStatus, trunk_states
+from cluster.parameters import TLS_MIN_VERSION
 from cluster.purposes import Purpose
 from services.callmanager.service import CiscoCallManager
 from services.callmanager.trunks import NodeTrunks
@@ -220,6 +221,20 @@ async def test_a_secure_trunks_own_port_wants_its_certificate_and_has_the_parame
         else:
             with pytest.raises((ssl.SSLError, ConnectionError)):
                 await shake_hands(port, context)
+
+
+async def test_a_secure_trunks_own_port_speaks_the_least_version_of_its_last_start(make_lab: LabMaker) -> None:
+    lab = await make_lab(more=OWN_PORTS)
+    port = port_of(lab, "SIP over TLS (trunks, 5071)")
+    old = any_server("AES128-SHA:@SECLEVEL=0", ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1)
+    shown = await shake_hands(port, old)
+    assert (shown.version, shown.suite) == ("TLSv1", "AES128-SHA")
+    await lab.store.set_parameter(TLS_MIN_VERSION, "1.1", OPERATOR)
+    await lab.laboratory.nodes[PUB].supervisor.restart(CiscoCallManager.name)
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        await shake_hands(port, old)
+    newer = any_server("AES128-SHA:@SECLEVEL=0", ssl.TLSVersion.TLSv1_1, ssl.TLSVersion.TLSv1_1)
+    assert (await shake_hands(port, newer)).version == "TLSv1.1"
 
 
 async def test_phones_and_trunks_share_the_usual_ports(make_lab: LabMaker) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from base.trace import Trace
+from cluster.parameters import TLS_MIN_VERSION
 from cluster.purposes import Purpose
 from services.tvs.daemon import TvsDaemon, TvsLimits
 from tests.services.wires import HOST, any_server, connection, identity, send, shake_hands, until_closed
@@ -147,6 +148,16 @@ async def test_phones_of_every_age_can_ask(shared_lab: SharedLab, version: ssl.T
     certificate = shared_lab.certificate(Purpose.TOMCAT)
     response = await ask(shared_lab.ports().tvs, verify(certificate), context)
     assert response.status == Status.TRUSTED
+
+
+async def test_the_least_version_of_the_last_start_shuts_old_phones_out(lab: Lab) -> None:
+    old = any_server("AES128-SHA:@SECLEVEL=0", ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1)
+    await lab.store.set_parameter(TLS_MIN_VERSION, "1.2")
+    assert (await shake_hands(lab.ports().tvs, old)).version == "TLSv1"
+    await lab.laboratory.nodes[PUB].supervisor.restart(TvsDaemon.name)
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        await shake_hands(lab.ports().tvs, old)
+    assert (await shake_hands(lab.ports().tvs, any_server())).version == "TLSv1.3"
 
 
 # --- one connection, many requests ---

@@ -222,6 +222,11 @@ def packed(how: int, **files: bytes) -> bytes:
     return target.getvalue()
 
 
+def test_an_archive_tells_no_time_of_its_making() -> None:
+    entries = zipfile.ZipFile(io.BytesIO(encode_archive({"a": b"1", "b": b""}))).infolist()
+    assert [entry.date_time for entry in entries] == [(1980, 1, 1, 0, 0, 0)] * 2
+
+
 def test_an_archive_that_others_packed_is_read() -> None:
     assert decode_archive(packed(zipfile.ZIP_DEFLATED, a=b"1" * 1000, b=b"")) == {"a": b"1" * 1000, "b": b""}
 

@@ -1,11 +1,12 @@
-"""Settings of the session and of the system: paging, time-out, FIPS mode, contact search."""
+"""Settings of the session and of the system: paging, time-out, FIPS mode, least TLS version, contact search."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from cluster.management.contactsearch import contact_search_authenticated, set_contact_search
-from cluster.parameters import FIPS_MODE, read_bool
+from cluster.parameters import FIPS_MODE, TLS_MIN_VERSION, TLS_VERSIONS, read_bool
+from cluster.servicecatalogue import CALLMANAGER, CTI_MANAGER, TVS
 from services.commandline.grammar import Argument, Command
 from services.commandline.texts import Ours, Ucm
 from wire.errors import Refusal
@@ -78,6 +79,24 @@ def _fips(context: CommandContext) -> bool:
     return read_bool(context.snapshot.parameter(FIPS_MODE))
 
 
+async def show_tls_minimum(context: CommandContext, _arguments: Arguments) -> None:
+    """The least TLS version of SIP, CTI and TVS."""
+    await context.write(Ours.TLS_MINIMUM.format(version=context.snapshot.parameter(TLS_MIN_VERSION)))
+
+
+async def set_tls_minimum(context: CommandContext, arguments: Arguments) -> None:
+    """Sets it; a higher one shuts out old phones."""
+    version, now = arguments["VERSION"], context.snapshot.parameter(TLS_MIN_VERSION)
+    if version == now:
+        raise Refusal(409, Ours.TLS_MINIMUM_ALREADY.format(version=version))
+    if TLS_VERSIONS.index(version) > TLS_VERSIONS.index(now):
+        await context.write(Ours.TLS_MINIMUM_WARNING.format(version=version))
+    await context.confirm(Ours.TLS_MINIMUM_QUESTION.format(version=version), "yes", "y")
+    await context.finish(context.store.set_parameter(TLS_MIN_VERSION, version, context.actor))
+    await context.write(Ours.TLS_MINIMUM_SET.format(version=version))
+    await context.write(Ours.RELATED.format(services=", ".join((CALLMANAGER, CTI_MANAGER, TVS))))
+
+
 async def contact_search_status(context: CommandContext, _arguments: Arguments) -> None:
     """Whether this node's contact search asks for a log-in (R-UDS-1)."""
     enabled = contact_search_authenticated(context.snapshot, context.node)
@@ -115,6 +134,14 @@ COMMANDS = (
         "minutes without input that end this session",
         set_timeout,
         (Argument("MINUTES", f"{_MINUTES.start} to {_MINUTES.stop - 1}"),),
+        level=1,
+    ),
+    Command("show tls min-version", "least TLS version of SIP, CTI and TVS", show_tls_minimum),
+    Command(
+        "set tls min-version",
+        "least TLS version of SIP, CTI and TVS, in the whole cluster",
+        set_tls_minimum,
+        (Argument("VERSION", " or ".join(TLS_VERSIONS), fixed=TLS_VERSIONS),),
         level=1,
     ),
     Command("utils fips status", "FIPS mode of the cluster", fips_status),
