@@ -10,7 +10,8 @@ import pytest
 
 from tests.conftest import require_tool
 from tests.interop.namespaces import PHONE, SERVER, Cable, Machine, cable
-from tests.lab.command import program, until
+from tests.lab.command import program
+from tests.waiting import until
 
 if TYPE_CHECKING:
     import subprocess

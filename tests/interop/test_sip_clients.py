@@ -21,11 +21,11 @@ from services.callmanager import answers
 from services.callmanager.answers import Moment, Way
 from tests.conftest import lab_config, require_tool
 from tests.interop.outside import PATIENCE_S, tool
-from tests.lab.command import until
 from tests.openssl_ca import OpensslCa, openssl
 from tests.phone_sim.test_registration import ALARM, CAPTURED
 from tests.services.sip_cast import other, register
 from tests.shared_lab import PUB, SharedLab
+from tests.waiting import until
 from tests.wire.sip_messages import CONTACT
 from wire.ciscosip import ServiceControl
 from wire.sip import Message, Request, Response, encode

@@ -17,9 +17,9 @@ from cluster.management.ctl import set_mixed_mode
 from tests.conftest import lab_config, require_tool
 from tests.interop.outside import PATIENCE_S, tool
 from tests.interop.test_sip_clients import HOST, ORDER, SCENARIO, SECURE, SECURE_MAC, registered
-from tests.lab.command import until
 from tests.openssl_ca import OpensslCa, openssl
 from tests.shared_lab import PUB, SharedLab
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator

@@ -16,11 +16,11 @@ from cluster.management.trunks import IN_SERVICE
 from tests.conftest import require_tool
 from tests.interop.outside import PATIENCE_S
 from tests.interop.test_sip_sipp_tls import listens
-from tests.lab.command import until
 from tests.openssl_ca import openssl
 from tests.services.test_sip_trunks import states
 from tests.services.trunk_cast import HOST, NAME
 from tests.shared_lab import PUB
+from tests.waiting import until
 from wire.certificates import Certificate
 
 if TYPE_CHECKING:

@@ -9,18 +9,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from lab.cli import main
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-PATIENCE_S = 60.0
-"""Nothing takes this long unless it is about to fail."""
+from tests.waiting import PATIENCE_S, until
 
 
 @dataclass(frozen=True)
@@ -84,7 +78,7 @@ class Running:
         return self.ready_file.with_suffix(".out").read_text("utf-8")
 
     def wait_until_ready(self) -> Self:
-        for _ in until(self.ready_file.exists):
+        for _ in until(self.ready_file.exists, lambda: f"{self.ready_file}; it said: {self.output}"):
             if self.process.poll() is not None:
                 raise AssertionError(f"it ended with {self.process.returncode}: {self.output}")
         return self
@@ -121,16 +115,6 @@ class Running:
             self.process.kill()
             self.process.wait(PATIENCE_S)
         self._output.close()
-
-
-def until(condition: Any) -> Iterator[None]:
-    """Yields until the condition holds."""
-    end = time.monotonic() + PATIENCE_S
-    while not condition():
-        if time.monotonic() > end:
-            raise AssertionError(f"not within {PATIENCE_S} s")
-        yield
-        time.sleep(0.01)
 
 
 def clean_environment(**more: str) -> dict[str, str]:

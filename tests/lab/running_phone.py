@@ -7,8 +7,9 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from tests.lab.command import PATIENCE_S, clean_environment, program, until
+from tests.lab.command import clean_environment, program
 from tests.shared_lab import PUB
+from tests.waiting import PATIENCE_S, until
 
 if TYPE_CHECKING:
     from tests.shared_lab import SharedLab
@@ -37,7 +38,7 @@ class RunningPhone:
 
     def shows(self, text: str, times: int = 1) -> None:
         """Waits until it does."""
-        for _ in until(lambda: self.screen.count(text) >= times):
+        for _ in until(lambda: self.screen.count(text) >= times, lambda: f"{times} x {text!r} on {self.screen}"):
             assert self.process.poll() is None, self.screen
 
     def press(self, key: str) -> None:

@@ -16,7 +16,8 @@ import pytest
 
 from lab.cli import EXIT_CANNOT, EXIT_NO, EXIT_UNREACHABLE, EXIT_USAGE
 from services.commandline.texts import Ours
-from tests.lab.command import PATIENCE_S, Running, clean_environment, program, run, ucmsim
+from tests.lab.command import Running, clean_environment, program, run, ucmsim
+from tests.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     from pathlib import Path

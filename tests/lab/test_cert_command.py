@@ -17,10 +17,13 @@ from cluster.store import ClusterStore
 from lab.laboratory import database_path
 from tests.lab.command import ucmsim
 from tests.services.wires import VECTORS
+from tests.waiting import PATIENCE_S
 from wire.certificates import Certificate
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from cluster.snapshot import ClusterSnapshot
 
 ROGUE = VECTORS / "rogue.pem"
 PURPOSES = {"CallManager", "CallManager-ECDSA", "TVS", "CAPF", "tomcat", "tomcat-ECDSA", "ipsec", "ITLRecovery"}
@@ -141,13 +144,18 @@ def test_a_running_cluster_takes_a_change_up(state: Path) -> None:
     """R-TVS-3: the command and the cluster share nothing but the database."""
 
     async def watch() -> bool:
+        known = asyncio.Event()
+
+        def look(snapshot: ClusterSnapshot) -> None:
+            if snapshot.find_by_digest(bytes.fromhex(digest(ROGUE))) is not None:
+                known.set()
+
         store = await ClusterStore.open(database_path(state, "alpha"))
         try:
+            store.subscribe(look)
             store.watch(0.01)
             await asyncio.to_thread(ucmsim, "cert", "add", "tomcat-trust", ROGUE, "--state", state)
-            async with asyncio.timeout(20):
-                while store.snapshot.find_by_digest(bytes.fromhex(digest(ROGUE))) is None:  # noqa: ASYNC110
-                    await asyncio.sleep(0.01)
+            await asyncio.wait_for(known.wait(), PATIENCE_S)
         finally:
             await store.close()
         return True

@@ -12,9 +12,10 @@ import pytest
 
 from lab.openfiles import raise_open_file_limit, require_open_files
 from tests.conftest import lab_config
-from tests.lab.command import PATIENCE_S, clean_environment, program, run, ucmsim, until
+from tests.lab.command import clean_environment, program, run, ucmsim
 from tests.services.wires import HOST
 from tests.shared_lab import PUB, SUB, SharedLab
+from tests.waiting import PATIENCE_S, until
 from wire.errors import OperatorError
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from phone_sim.models import model
 from phone_sim.phone import Phone
 from phone_sim.servers import TftpServer
 from tests.lab.phone_bench import order
-from tests.phone_sim.tiny_callmanager import eventually
+from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -57,11 +57,11 @@ def standings(fleet: Fleet) -> dict[Standing, int]:
 
 async def listed(lab: Lab, count: int) -> None:
     """Waits until so many phones are registered."""
-    async with asyncio.timeout(30):
-        while True:
-            if len(await registered_phones(lab.store)) == count:
-                return
-            await asyncio.sleep(0.02)
+
+    async def so() -> bool:
+        return len(await registered_phones(lab.store)) == count
+
+    await eventually(so, f"{count} phones registered")
 
 
 @pytest.fixture

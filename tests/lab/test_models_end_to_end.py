@@ -27,7 +27,7 @@ from phone_sim.servers import TftpServer
 from tests.conftest import lab_config
 from tests.lab.capf_bench import ADVANCED, CapfBench, order
 from tests.lab.phone_bench import STRANGER, LivePhone, listed
-from tests.phone_sim.tiny_callmanager import eventually
+from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -16,8 +16,8 @@ from phone_sim.network import DhcpNetwork
 from phone_sim.phone import Phone
 from phone_sim.servers import TftpServer
 from tests.lab.phone_bench import RECEPTION, LivePhone
-from tests.phone_sim.tiny_callmanager import eventually
 from tests.phone_sim.tiny_dhcp import ACK, DISCOVER, OFFER, REQUEST, Asked, ip, reply, seconds, tiny_dhcp
+from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable

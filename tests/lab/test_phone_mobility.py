@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,14 +19,13 @@ from phone_sim.reasons import Reason
 from phone_sim.servers import TftpServer
 from tests.lab.phone_bench import LivePhone, listed
 from tests.mobility import PIN, RECEPTION, WORKSHOP, add_people
-from tests.phone_sim.tiny_callmanager import PATIENCE_S, eventually
+from tests.waiting import eventually
 from wire.ipphone import Directory, Menu
 
 if TYPE_CHECKING:
     from tests.conftest import Lab, LabMaker
 
 TVS = "Cisco Trust Verification Service"
-pytestmark = pytest.mark.timeout(60)
 
 
 @pytest.fixture
@@ -38,12 +36,12 @@ async def people(lab: Lab) -> Lab:
 
 async def has_lines(lab: Lab, device: str, *lines: str) -> None:
     """Waits until a phone is registered with these lines."""
-    async with asyncio.timeout(PATIENCE_S):
-        while True:
-            (row,) = await listed(lab, {device: "Match"})
-            if row.lines == lines:
-                return
-            await asyncio.sleep(0.02)
+
+    async def so() -> bool:
+        (row,) = await listed(lab, {device: "Match"})
+        return row.lines == lines
+
+    await eventually(so, f"{device} with {lines}")
 
 
 async def sign_on(phone: LivePhone, user: str = "alice", pin: str = PIN) -> MobilityReport:

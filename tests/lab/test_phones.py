@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,7 +18,7 @@ from services.callmanager.service import CiscoCallManager
 from tests.conftest import lab_config
 from tests.lab.phone_bench import OPERATOR, RECEPTION, STRANGER, LivePhone, listed, order
 from tests.lab.test_secure_phones import mixed_mode
-from tests.phone_sim.tiny_callmanager import eventually
+from tests.waiting import eventually
 from wire.errors import Refusal
 
 if TYPE_CHECKING:
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
 RECEPTION_DEVICE, STRANGER_DEVICE = f"SEP{RECEPTION}", f"SEP{STRANGER}"
 CALLMANAGER = "Cisco CallManager"
 NUMBERS = "auto_registration: {first: '5000', last: '5001', device_pool: Lobby}"
-
-pytestmark = pytest.mark.timeout(60)
 
 
 def callmanager(lab: Lab, node: str = "alpha-pub") -> CiscoCallManager:
@@ -61,8 +58,8 @@ async def test_the_version_check_after_a_registration_changes_nothing_when_nothi
     async with LivePhone(lab) as phone:
         await phone.registered()
         await phone.settled()
-        await asyncio.sleep(0.05)
-        assert (len(phone.boots), phone.times_registered(), phone.orders()) == (1, 1, ["check-version"])
+        await phone.stays(lab)
+        assert (len(phone.boots), phone.times_registered(), phone.orders()) == (1, 1, ["check-version"] * 2)
 
 
 async def test_a_phone_moves_to_the_second_callmanager_and_back_when_that_stops(lab: Lab) -> None:
@@ -121,15 +118,14 @@ async def test_a_changed_label_restarts_the_phone_when_it_is_applied_and_not_bef
     async with LivePhone(lab) as phone:
         await phone.registered()
         await phone.settled()
-        await order(lab, action)
-        await eventually(lambda: len(phone.orders()) == 2)
-        await asyncio.sleep(0.05)
-        assert len(phone.boots) == 1  # it has this version
+        await phone.obeys(lab, action)
+        await phone.stays(lab)  # it has this version
         await relabel(lab, "Front desk")
-        await asyncio.sleep(0.05)
-        assert len(phone.boots) == 1
-        await order(lab, action)
+        await phone.obeys(lab, action)
         await phone.registered(2)
+        await phone.ordered(5)
+        assert phone.orders() == ["check-version", action, "check-version", action, "check-version"]
+        assert len(phone.boots) == 2
         assert b"Front desk" in stored_config(phone)
 
 
@@ -189,8 +185,9 @@ async def test_a_phone_that_never_gets_the_version_stops_restarting_for_it(lab: 
         await relabel(lab, "Front desk")
         await order(lab, "apply-config")
         await phone.registered(4)
-        await phone.settled()
-        await asyncio.sleep(0.2)
+        await phone.ordered(5)
+        assert phone.orders() == ["check-version", "apply-config", *["check-version"] * 3]
+        await phone.stays(lab)
         assert len(phone.boots) == 4  # the first, and three attempts
         assert b"Front desk" not in stored_config(phone)
 
@@ -383,7 +380,6 @@ async def test_other_phones_are_not_bothered_by_one_that_registers_itself(make_l
         await phone.settled()
         async with LivePhone(lab, STRANGER) as stranger:
             await stranger.registered(2)
-        await order(lab, "apply-config", RECEPTION_DEVICE)
-        await eventually(lambda: len(phone.orders()) == 2)
-        await asyncio.sleep(0.05)
-        assert len(phone.boots) == 1
+        await phone.obeys(lab, "apply-config")
+        await phone.stays(lab)
+        assert (len(phone.boots), phone.orders()) == (1, ["check-version", "apply-config", "check-version"])

@@ -13,9 +13,10 @@ from cluster.management.phones import RegisteredPhone, note_registrations
 from cluster.store import ClusterStore
 from lab.laboratory import database_path
 from tests.conftest import lab_config
-from tests.lab.command import PATIENCE_S, ucmsim, until
+from tests.lab.command import ucmsim
 from tests.lab.running_phone import RunningPhone
 from tests.shared_lab import PUB, SharedLab
+from tests.waiting import PATIENCE_S, until
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,13 +14,11 @@ from services.callmanager.service import CiscoCallManager
 from services.commandline.interpreter import Outcome
 from tests.lab.capf_bench import DEVICE, MAC, CapfBench, order
 from tests.lab.phone_bench import LivePhone, listed
-from tests.phone_sim.tiny_callmanager import eventually
 from tests.services.commandline_cast import Desk
+from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from tests.conftest import Lab, LabMaker
-
-pytestmark = pytest.mark.timeout(60)
 
 
 async def command(lab: Lab, line: str) -> None:

@@ -9,8 +9,9 @@ from cluster.management.trunks import TrunkStatus, note_trunks
 from cluster.store import ClusterStore
 from lab.laboratory import database_path
 from tests.conftest import lab_config
-from tests.lab.command import ucmsim, until
+from tests.lab.command import ucmsim
 from tests.shared_lab import PUB, SUB, SharedLab
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from pathlib import Path

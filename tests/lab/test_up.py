@@ -10,14 +10,16 @@ import signal
 import socket
 import subprocess
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lab.openfiles import raise_open_file_limit
-from tests.lab.command import Running, clean_environment, program, run, ucmsim, until
+from tests.lab.command import Running, clean_environment, program, run, ucmsim
 from tests.services.wires import VECTORS
+from tests.waiting import until
 
 PUB, SUB = "alpha-pub", "alpha-sub1"
 KNOWN = "001122334455"
@@ -142,6 +144,10 @@ def test_an_address_that_this_machine_does_not_have_is_told_in_a_sentence(tmp_pa
     assert "Traceback" not in done.err
 
 
+def succeeds(*arguments: object) -> bool:
+    return ucmsim(*arguments).code == 0
+
+
 @pytest.mark.usefixtures("state")  # installed already
 def test_two_processes_serve_one_cluster(tmp_path: Path) -> None:
     """R-TVS-3, R-ITL-5: nothing is shared but the state folder, in which each finds the other's ports."""
@@ -161,7 +167,7 @@ def test_two_processes_serve_one_cluster(tmp_path: Path) -> None:
             tvs = tmp_path / f"{name}.pem"
             assert ucmsim("cert", "export", "TVS", "--node", name, *state, "--out", tvs).code == 0
             asked = ("tvs", "verify", running.address(name, "TVS"), rogue, "--tvs", tvs)
-            for _ in until(lambda asked=asked: ucmsim(*asked).code == 0):
+            for _ in until(partial(succeeds, *asked), f"{name} trusts it"):
                 pass
 
         assert publisher.end() == 0
@@ -196,7 +202,7 @@ def test_killed_at_any_moment_of_its_first_start_it_comes_up_consistent(tmp_path
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        time.sleep(moments.uniform(0.3, 1.6))
+        time.sleep(moments.uniform(0.3, 1.6))  # any moment will do: that is what is tested
         process.kill()
         process.wait(20)
         done = ucmsim("cert", "list", "--state", tmp_path / "state", "--json")

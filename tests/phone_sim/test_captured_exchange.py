@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from base.clock import ManualClock
 from base.trace import Trace
 from phone_sim.registration import Identity, Registration
-from tests.phone_sim.tiny_callmanager import HOST, PATIENCE_S, eventually
+from tests.phone_sim.tiny_callmanager import HOST
+from tests.waiting import PATIENCE_S, eventually
 from tests.wire import sip_messages as captured
 from wire.ciscosip import TrustListAlarm
 from wire.configmembers import CallManagerNode

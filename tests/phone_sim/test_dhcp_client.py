@@ -15,7 +15,6 @@ from phone_sim.clients.errors import DhcpRefusal, DhcpSilence
 from phone_sim.clients.interfaces import address_of, interface, is_own
 from phone_sim.dhcpmessages import DhcpIdentity
 from phone_sim.lease import Lease
-from tests.phone_sim.tiny_callmanager import eventually
 from tests.phone_sim.tiny_dhcp import (
     ACK,
     DISCOVER,
@@ -35,6 +34,7 @@ from tests.phone_sim.tiny_dhcp import (
     seconds,
     tiny_dhcp,
 )
+from tests.waiting import eventually
 from wire.errors import OperatorError
 
 if TYPE_CHECKING:

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from base.clock import SystemClock
-from base.trace import MemorySink, Trace
+from base.trace import Trace
 from phone_sim.clients.dhcp import DhcpClient, DhcpTimes
 from phone_sim.clients.errors import DhcpSilence
 from phone_sim.dhcpmessages import DhcpIdentity
 from phone_sim.network import DhcpNetwork
 from phone_sim.servers import TftpServer
-from tests.phone_sim.tiny_callmanager import eventually
 from tests.phone_sim.tiny_dhcp import (
     ACK,
     DISCOVER,
@@ -34,6 +33,7 @@ from tests.phone_sim.tiny_dhcp import (
     seconds,
     tiny_dhcp,
 )
+from tests.waiting import WatchedSink, eventually
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable
@@ -49,7 +49,7 @@ class Plugged:
     """A network, and what became of it."""
 
     def __init__(self, server: TinyDhcp, inform: IPv4Address | None, retry_s: float) -> None:
-        self.sink, self.told = MemorySink(), list["Lease"]()
+        self.sink, self.told = WatchedSink(), list["Lease"]()
         trace = Trace(self.sink)
         client = DhcpClient(DhcpIdentity(MAC, "8865"), server.link, times=TIMES, trace=trace)
         self.network = DhcpNetwork(client, TftpServer, inform=inform, clock=SystemClock(), trace=trace, retry_s=retry_s)
@@ -173,7 +173,7 @@ async def test_a_lease_that_nobody_extends_ends_and_a_new_one_is_asked_for() -> 
         assert server.kinds.count(REQUEST) > 2
         steps = phone.sink.steps()
         assert steps[: steps.index("lease_lost")].count("dhcp_failed") >= 3, "more than once in each stage"
-        await eventually(lambda: phone.sink.steps().count("lease_held") == 2)
+        await phone.sink.seen("lease_held", count=2)
 
 
 async def test_a_renewal_that_is_refused_begins_again_at_once() -> None:
@@ -184,7 +184,7 @@ async def test_a_renewal_that_is_refused_begins_again_at_once() -> None:
     async with tiny_dhcp(giving("192.0.2.7", lease)) as server, plugged(server) as phone:
         await phone.hosts()
         server.script = refusing
-        await eventually(lambda: phone.sink.steps().count("lease_held") == 2)
+        await phone.sink.seen("lease_held", count=2)
         assert server.kinds == [DISCOVER, REQUEST, REQUEST, DISCOVER, REQUEST]
 
 

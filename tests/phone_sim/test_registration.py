@@ -15,7 +15,7 @@ import pytest
 
 from base.clock import SystemClock
 from base.tls import client_context, server_context
-from base.trace import MemorySink, Trace
+from base.trace import Trace
 from phone_sim import sipmessages
 from phone_sim.clients.stream import Tls
 from phone_sim.reasons import Reason
@@ -24,7 +24,8 @@ from phone_sim.registration import Ended, Identity, Registration, RegistrationSt
 from phone_sim.sipmessages import Caller
 from phone_sim.trust import Accept, KeepOld
 from tests.phone_sim.cast import PUB
-from tests.phone_sim.tiny_callmanager import HOST, PATIENCE_S, TinyCallManager, eventually, order
+from tests.phone_sim.tiny_callmanager import HOST, TinyCallManager, order
+from tests.waiting import PATIENCE_S, WatchedSink, eventually
 from tests.wire import sip_messages as captured
 from wire.ciscosip import ALARM_TYPE, TrustListAlarm, decode_alarm
 from wire.configmembers import CallManagerNode
@@ -72,7 +73,7 @@ class Phone:
         context: Callable[[], ssl.SSLContext] = client_context,
     ) -> None:
         self.screen: list[RegistrationStatus] = []
-        self.sink = MemorySink()
+        self.sink = WatchedSink()
         self.judged: list[str] = []
         nodes = tuple(CallManagerNode(HOST, server.port, server.port) for server in servers)
         config = PhoneConfig(
@@ -104,12 +105,12 @@ class Phone:
 
     async def until(self, text: str, server: str = "") -> None:
         """Waits until its screen says something."""
-        async with asyncio.timeout(PATIENCE_S):
-            while True:
-                status = self.registration.status
-                if text in status.text and (not server or status.server == server):
-                    return
-                await asyncio.sleep(0.005)
+
+        def so() -> bool:
+            status = self.registration.status
+            return text in status.text and (not server or status.server == server)
+
+        await eventually(so, lambda: f"{text!r} on the screen; it said {self.screen}")
 
     async def ended(self) -> Ended:
         async with asyncio.timeout(PATIENCE_S):
@@ -251,10 +252,15 @@ async def test_over_udp_a_lost_request_is_repeated() -> None:
 
 @pytest.mark.parametrize("expires", ["", "soon", "-1", "99999999"])
 async def test_a_grant_that_cannot_be_read_counts_as_two_minutes(expires: str) -> None:
-    async with TinyCallManager(expires=expires) as server, plugged_in(server) as phone:
-        await phone.until("Registered")
-        await asyncio.sleep(0.1)
-        assert len(server.registers()) == 1
+    times = replace(QUICK, renew_before_s=120 - 0.3, least_s=0.01)
+    async with TinyCallManager(expires=expires) as server, plugged_in(server, times=times):
+        await server.until_asked(2)
+        began, renewed = (
+            moment
+            for request, moment in zip(server.asked, server.asked_at, strict=True)
+            if request.method == "REGISTER"
+        )
+        assert renewed - began >= 0.3
 
 
 # ---------------------------------------------------------------- trouble
@@ -327,14 +333,15 @@ async def test_the_phone_returns_to_the_first_server_and_then_leaves_the_second(
             left_before.append(second.registers()[-1].get("Expires") == "0")
             return b""
 
-        first.after_register = note
+        first.after_register, first.expires = note, "1"
         async with first:
             await first.until_asked(1)
             await eventually(lambda: second.registers()[-1].get("Expires") == "0")
-            assert left_before == [False]
+            assert not left_before[0]
             assert "fell_back" in phone.steps()
             seconds = len(second.registers())
-            await asyncio.sleep(0.15)  # several times monitor_s: it stays
+            registers = await first.until_asked(4)  # three renewals take several times monitor_s: it stays
+            assert len({request.get("Call-ID") for request in registers}) == 1
             assert len(second.registers()) == seconds
             assert phone.registration.status.text == "Registered"
 
@@ -476,7 +483,7 @@ async def test_a_server_that_is_not_trusted_hears_nothing() -> None:
         TinyCallManager(tls=server_context([PUB.identity])) as server,
         plugged_in(server, transport=TLS, verdict=verdict) as phone,
     ):
-        await eventually(lambda: "registration_failed" in phone.steps())
+        await phone.sink.seen("registration_failed")
         assert server.asked == []
 
 

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self, cast
 
+from tests.waiting import eventually
 from wire.sip import Framer, Request, Response, decode, encode
 
 if TYPE_CHECKING:
@@ -15,16 +16,6 @@ if TYPE_CHECKING:
     from wire.sip import Message
 
 HOST = "127.0.0.1"
-PATIENCE_S = 10.0
-
-
-async def eventually(condition: Callable[[], bool]) -> None:
-    """Waits until it holds."""
-    async with asyncio.timeout(PATIENCE_S):
-        while True:
-            if condition():
-                return
-            await asyncio.sleep(0.005)
 
 
 def reply(request: Request, status: int, reason: str, *headers: str) -> bytes:
@@ -110,20 +101,16 @@ class TinyCallManager:
 
     async def until_asked(self, count: int, method: str = "REGISTER") -> list[Request]:
         """Waits for so many requests."""
-        found: list[Request] = []
-        async with asyncio.timeout(PATIENCE_S):
-            while True:
-                found = [request for request in self.asked if request.method == method]
-                if len(found) >= count:
-                    return found
-                await asyncio.sleep(0.005)
+
+        def found() -> list[Request]:
+            return [request for request in self.asked if request.method == method]
+
+        await eventually(lambda: len(found()) >= count, lambda: f"{count} x {method}; asked was {self.asked}")
+        return found()
 
     async def until_answered(self, count: int = 1) -> Response:
-        async with asyncio.timeout(PATIENCE_S):
-            while True:
-                if len(self.answers) >= count:
-                    return self.answers[-1]
-                await asyncio.sleep(0.005)
+        await eventually(lambda: len(self.answers) >= count, f"{count} answers to orders")
+        return self.answers[-1]
 
     def take(self, message: Message, send: Callable[[bytes], None]) -> None:
         if self.lose:

@@ -21,6 +21,7 @@ from services.commandline.interpreter import Outcome, execute
 from services.commandline.logins import LoginLimits
 from services.commandline.sftp import SftpServers
 from services.commandline.ssh import SshLimits, SystemSsh
+from tests.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 HOST, PUB, SUB = "127.0.0.1", "alpha-pub", "alpha-sub1"
 PASSWORD = "ucmsim"
-PATIENCE_S = 20.0
 QUICK = LoginLimits(first_delay_s=0.01, longest_delay_s=0.02)
 OPERATOR = Actor("operator", "ssh 192.0.2.7")
 

@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING, cast
 
 from base.identity import Identity
 from base.tls import server_context
-from base.trace import MemorySink, Trace
+from base.trace import Trace
 from services.callmanager.daemon import DatagramListener, StreamListener
 from services.callmanager.exchange import Exchange, SipLimits
 from tests.services.sip_cast import (
     Desk,
     register,
 )
+from tests.waiting import PATIENCE_S, WatchedSink, eventually
 from tests.wire.material import certificate, private_key
 from wire.sip import Framer, Request, Response, decode, encode
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
 
     from base.trace import TraceEvent
     from services.composite import Part
@@ -29,17 +30,7 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 SERVER = Identity(certificate("callmanager.pem"), private_key("callmanager.pem"))
-PATIENCE_S = 10.0
 REGISTER = encode(register())
-
-
-async def eventually(condition: Callable[[], bool]) -> None:
-    """Waits until it holds."""
-    async with asyncio.timeout(PATIENCE_S):
-        while True:
-            if condition():
-                return
-            await asyncio.sleep(0.005)
 
 
 @dataclass
@@ -48,7 +39,7 @@ class Daemon:
 
     desk: Desk
     exchange: Exchange
-    sink: MemorySink
+    sink: WatchedSink
     ports: dict[str, int] = field(default_factory=dict)
     streams: list[StreamListener] = field(default_factory=list)
 
@@ -57,23 +48,22 @@ class Daemon:
         """Clients of the stream listeners at this moment."""
         return sum(listener.connections for listener in self.streams)
 
-    def events(self, step: str) -> list[TraceEvent]:
-        return [event for event in self.sink.events if event.step == step]
-
     async def traced(self, step: str, count: int = 1) -> TraceEvent:
         """Waits for an event."""
-        await eventually(lambda: len(self.events(step)) >= count)
-        return self.events(step)[-1]
+        return await self.sink.seen(step, count=count)
 
     async def until_registered(self, *devices: str) -> None:
-        await eventually(lambda: set(self.desk.registered()) == set(devices))
+        await eventually(
+            lambda: set(self.desk.registered()) == set(devices),
+            lambda: f"{devices} registered; it is {self.desk.registered()}",
+        )
 
 
 @asynccontextmanager
 async def running(
     desk: Desk | None = None, limits: SipLimits | None = None, enrol: object = None
 ) -> AsyncIterator[Daemon]:
-    desk, sink = desk or Desk(), MemorySink()
+    desk, sink = desk or Desk(), WatchedSink()
     exchange = Exchange(
         desk.registrar,
         desk.clock.now,

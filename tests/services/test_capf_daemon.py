@@ -23,10 +23,11 @@ from services.capf.daemon import CapfDaemon, CapfLimits
 from tests.conftest import require_tool
 from tests.services import wires
 from tests.services.capf_cast import DEVICE, OTHER, spki
+from tests.waiting import PATIENCE_S, eventually
 from wire.capf import HEADER_SIZE, AuthType, Command, Message, ReasonCode, body_length, decode, encode
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from cluster.phonesecurity import PhoneSecurity
@@ -47,7 +48,7 @@ class RawPhone:
     session: int = 0
 
     async def hear(self) -> Message:
-        async with asyncio.timeout(wires.PATIENCE_S):
+        async with asyncio.timeout(PATIENCE_S):
             header = await self.reader.readexactly(HEADER_SIZE)
             message = decode(header + await self.reader.readexactly(body_length(header)))
         self.session = message.session
@@ -101,13 +102,6 @@ async def install_over(port: int, kind: str = "rsa1024") -> Message:
         assert (await phone.hear()).command == Command.STORE_REQUEST
         phone.say(Command.STORE_RESPONSE)
         return await phone.hear()
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """What the daemon does after a phone is gone has no other sign."""
-    async with asyncio.timeout(wires.PATIENCE_S):
-        while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
 
 
 # --- what is served ---
@@ -249,7 +243,7 @@ async def test_strings_cannot_be_tried_side_by_side(lab: Lab) -> None:
             assert (await another.greet(OTHER)).command == Command.END_SESSION, "other phones are served"
         first.say(Command.AUTH_RESPONSE, version=3, device_name=DEVICE, password=STRING)
         assert (await first.hear()).command == Command.KEY_GENERATE_REQUEST
-    await until(lambda: "Timeout" in security(lab).status or "Failure" in security(lab).status)
+    await eventually(lambda: "Timeout" in security(lab).status or "Failure" in security(lab).status)
     async with calling(lab.ports().capf) as later:
         assert (await later.greet(password=STRING)).command == Command.KEY_GENERATE_REQUEST, "free again"
 
@@ -290,8 +284,8 @@ async def test_a_phone_that_hangs_up_after_a_step_can_come_again(step: int, lab:
             phone.say(command, **elements)  # type: ignore[arg-type]
             await phone.hear()
     ends = ("session_broken", "session_ended")
-    await until(lambda: any(event.step in ends and event.service == CAPF for event in lab.sink.events))
-    await until(lambda: security(lab).status == status)
+    await eventually(lambda: any(event.step in ends and event.service == CAPF for event in lab.sink.events))
+    await eventually(lambda: security(lab).status == status)
     assert security(lab).pending is pending
     if pending:
         assert (await install_over(lab.ports().capf)).reason == ReasonCode.SUCCESS
@@ -341,7 +335,7 @@ async def test_a_silent_phone_is_dropped_and_one_at_work_is_not(lab: Lab) -> Non
             await busy.greet()
             for _ in range(6):  # longer than the limit, all together
                 busy.say(Command.IN_PROGRESS, None)
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(0.1)  # how long such a phone is at work between two signs of life
             busy.say(Command.KEY_GENERATE_RESPONSE, public_key=spki("rsa1024"))
             assert (await busy.hear()).command == Command.STORE_REQUEST
             assert await busy.rest() == b"", "and now it says nothing"
@@ -366,7 +360,7 @@ async def test_connections_over_the_limit_are_refused_until_one_ends(lab: Lab) -
             await two.hear()
             with pytest.raises(ConnectionError):
                 await wires.shake_hands(port, wires.any_server())
-        await until(lambda: not service._sessions)
+        await eventually(lambda: not service._sessions)
         async with calling(port) as four:
             assert (await four.hear()).command == Command.AUTH_REQUEST
 
@@ -417,7 +411,7 @@ async def test_openssl_reads_the_capf_certificate(version: str, lab: Lab) -> Non
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     )
-    output, _ = await asyncio.wait_for(process.communicate(), wires.PATIENCE_S)
+    output, _ = await asyncio.wait_for(process.communicate(), PATIENCE_S)
     certificate = lab.store.snapshot.require("alpha-pub", Purpose.CAPF).certificate
     assert certificate.pem.encode() in output
 

@@ -20,7 +20,8 @@ from services.commandline.logins import Gatekeeper, LoginLimits
 from services.http import HttpListener
 from services.tomcat.certmgr.application import PREFIX, CertificateManager
 from tests.services.certmgr_client import QUICK, Api, Client, basic, read, running_api
-from tests.services.wires import HOST, PATIENCE_S, Answer, any_server, connection, get, until_closed
+from tests.services.wires import HOST, Answer, any_server, connection, get, until_closed
+from tests.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     from tests.shared_lab import SharedLab

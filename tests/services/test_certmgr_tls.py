@@ -16,7 +16,8 @@ from cluster.management.services import Order, carry_out
 from cluster.purposes import PURPOSES, Purpose
 from cluster.servicecatalogue import TOMCAT
 from tests.openssl_ca import OpensslCa
-from tests.services.wires import HOST, PATIENCE_S
+from tests.services.wires import HOST
+from tests.waiting import PATIENCE_S
 from wire.certificates import Certificate
 from wire.errors import Refusal
 

@@ -10,24 +10,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from base.tls import client_context
-from base.trace import MemorySink, Trace
+from base.trace import Trace
 from cluster.audit import Actor
 from cluster.ciphers import TLS_CIPHER_CHOICES
 from cluster.management.certificates import regenerate
 from cluster.parameters import TLS_CIPHERS, TLS_MIN_VERSION
 from cluster.purposes import Purpose
 from services.cti.daemon import CiscoCtiManager, CtiLimits
-from tests.services.wires import (
-    HOST,
-    PATIENCE_S,
-    any_server,
-    connection,
-    identity,
-    send,
-    shake_hands,
-    until_closed,
-)
+from tests.services.wires import HOST, any_server, connection, identity, send, shake_hands, until_closed
 from tests.shared_lab import PUB
+from tests.waiting import PATIENCE_S, WatchedSink
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -124,9 +116,9 @@ async def test_another_choice_or_certificate_counts_when_ctimanager_restarts(lab
 
 
 @asynccontextmanager
-async def serving(lab: Lab, **limits: float) -> AsyncIterator[tuple[int, int, MemorySink]]:
+async def serving(lab: Lab, **limits: float) -> AsyncIterator[tuple[int, int, WatchedSink]]:
     """Plain port, secure port and trace of a service of its own."""
-    sink = MemorySink()
+    sink = WatchedSink()
     ports = type(lab.ports()).any_free()
     service = CiscoCtiManager(
         PUB,
@@ -145,11 +137,8 @@ async def serving(lab: Lab, **limits: float) -> AsyncIterator[tuple[int, int, Me
         assert service.listeners == ()
 
 
-async def traced(sink: MemorySink, step: str) -> dict[str, object]:
-    async with asyncio.timeout(PATIENCE_S):
-        while step not in sink.steps():  # noqa: ASYNC110 - the server knows nothing of tests
-            await asyncio.sleep(0.005)
-    return dict(next(event for event in sink.events if event.step == step).data)
+async def traced(sink: WatchedSink, step: str) -> dict[str, object]:
+    return dict((await sink.seen(step)).data)
 
 
 SAID = {

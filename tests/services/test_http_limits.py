@@ -15,7 +15,8 @@ from base.trace import MemorySink, Trace
 from lab.adversary import NoFiles
 from services.http import HttpLimits, HttpListener
 from services.tftp.http import FileHandler
-from tests.services.wires import HOST, PATIENCE_S, Answer, any_server, connection, get, identity, send, until_closed
+from tests.services.wires import HOST, Answer, any_server, connection, get, identity, send, until_closed
+from tests.waiting import PATIENCE_S, WatchedSink, eventually
 from wire.errors import OperatorError, WireError
 
 SOON = HttpLimits(idle_s=0.3, handshake_s=0.4, answer_s=0.5)
@@ -36,7 +37,7 @@ class OneFile:
 
 
 class Listening:
-    def __init__(self, listener: HttpListener, sink: MemorySink) -> None:
+    def __init__(self, listener: HttpListener, sink: WatchedSink) -> None:
         self.listener, self.sink = listener, sink
 
     @property
@@ -44,9 +45,7 @@ class Listening:
         return self.listener.listeners[0].port
 
     async def saw(self, step: str) -> None:
-        async with asyncio.timeout(PATIENCE_S):
-            while step not in self.sink.steps():  # noqa: ASYNC110 - the server knows nothing of tests
-                await asyncio.sleep(0.01)
+        await self.sink.seen(step)
 
 
 Starter = Callable[..., "asyncio.Future[Listening]"]
@@ -58,7 +57,7 @@ async def listen() -> AsyncIterator[Starter]:
     async with AsyncExitStack() as stack:
 
         async def start(limits: HttpLimits = SOON, data: bytes = b"data", *, tls: bool = False) -> Listening:
-            sink = MemorySink()
+            sink = WatchedSink()
             trace = Trace(sink)
             context = server_context([identity("tomcat")]) if tls else None
             handler = FileHandler(OneFile(data), "https" if tls else "http", trace)
@@ -89,7 +88,7 @@ async def test_a_client_that_talks_a_byte_at_a_time_gets_no_more_time(listen: St
         async def dribble() -> None:
             while True:
                 writer.write(b"a")
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(0.05)  # the pace of such a client: what the server has to bear
 
         writer.write(REQUEST[:-2] + b"X: ")
         dribbling = asyncio.create_task(dribble())
@@ -143,7 +142,7 @@ async def test_a_slow_reader_gets_the_whole_of_its_answer(listen: Starter) -> No
             receiver.setblocking(False)
             await loop.sock_connect(receiver, (HOST, server.port))
             await loop.sock_sendall(receiver, REQUEST.replace(b"file", b"%d" % size))
-            await asyncio.sleep(4 * idle_s)
+            await asyncio.sleep(4 * idle_s)  # what makes this reader a slow one
             received = 0
             async with asyncio.timeout(PATIENCE_S):
                 while piece := await loop.sock_recv(receiver, 65_536):
@@ -163,9 +162,7 @@ async def test_connections_over_the_limit_are_refused_until_one_ends(listen: Sta
             writer.write(b"G")
         assert await send(server.port, REQUEST) == b""
         await server.saw("connection_refused")
-    async with asyncio.timeout(PATIENCE_S):
-        while not (received := await send(server.port, REQUEST)):  # noqa: ASYNC110 - until the server has seen the end
-            await asyncio.sleep(0.01)
+    received = await eventually(lambda: send(server.port, REQUEST), "the server has seen the end of a connection")
     assert Answer.parse(received).status == 200
 
 

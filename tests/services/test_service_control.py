@@ -34,13 +34,13 @@ from lab.ports import PortPlan
 from phone_sim.clients import tftp
 from phone_sim.clients.errors import ServerUnreachable
 from tests.conftest import CONFIG, Lab, LabMaker, lab_config
+from tests.waiting import PATIENCE_S, eventually
 
 PUB, SUB = "alpha-pub", "alpha-sub1"
 OPERATOR = Actor("admin", "ssh 192.0.2.7")
 CAPF = "Cisco Certificate Authority Proxy Function"
 ON_EVERY_NODE = (TFTP, TVS, TOMCAT, CALLMANAGER, CTI_MANAGER)
 REAL = (*ON_EVERY_NODE, CAPF)
-PATIENCE_S = 30
 
 if TYPE_CHECKING:
     from services.service import Listener
@@ -68,6 +68,15 @@ async def order(store: ClusterStore, name: str, what: Order, node: str = PUB) ->
 
 async def line(store: ClusterStore, name: str, node: str = PUB) -> str:
     return next(status.line for status in await service_statuses(store, node) if status.name == name)
+
+
+async def reads(store: ClusterStore, name: str, expected: str) -> None:
+    """Waits until an operator reads this line: a store beside the node's own is told of nothing."""
+
+    async def so() -> bool:
+        return await line(store, name) == expected
+
+    await eventually(so, expected)
 
 
 def listeners(lab: Lab | Laboratory, name: str, node: str = PUB) -> tuple[Listener, ...]:
@@ -334,10 +343,10 @@ async def test_changed_definition_starts_and_stops_what_nobody_ordered(lab: Lab,
     definition, before = elsewhere.snapshot.definition, listeners(lab, TVS)
     nodes = [node.model_copy(update={"services": ("tftp",)} if node.name == PUB else {}) for node in definition.nodes]
     await elsewhere.install(definition.model_copy(update={"nodes": tuple(nodes)}))
-    assert await eventually(elsewhere, TVS, f"{TVS}[STOPPED]  Service Not Activated")
+    await reads(elsewhere, TVS, f"{TVS}[STOPPED]  Service Not Activated")
     assert await all_listen(before) == {False}
     await elsewhere.install(definition)
-    assert await eventually(elsewhere, TVS, f"{TVS}[STARTED]")
+    await reads(elsewhere, TVS, f"{TVS}[STARTED]")
     assert listeners(lab, TVS) == before
 
 
@@ -458,14 +467,7 @@ async def test_node_outlives_its_database_and_tells_afterwards_what_happened(
     await lab.laboratory.nodes[PUB].supervisor.stop(TVS)
     assert await all_listen(listeners(lab, TFTP)) == {True}
     away.rename(path)
-    assert await eventually(elsewhere, TVS, f"{TVS}[STOPPED]")
-
-
-async def eventually(store: ClusterStore, name: str, expected: str) -> bool:
-    async with asyncio.timeout(PATIENCE_S):
-        while await line(store, name) != expected:  # noqa: ASYNC110 - another store object knows of no event
-            await asyncio.sleep(0.05)
-    return True
+    await reads(elsewhere, TVS, f"{TVS}[STOPPED]")
 
 
 # ------------------------------------------------------------------ nodes that come and go
@@ -540,10 +542,8 @@ async def running_node(config: Path, state: Path, ready: Path) -> AsyncIterator[
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
     )
     try:
-        async with asyncio.timeout(60):
-            while not ready.exists():
-                assert process.returncode is None, "the node ended"
-                await asyncio.sleep(0.05)
+        await eventually(lambda: ready.exists() or process.returncode is not None, "the node is ready")
+        assert process.returncode is None, "the node ended"
         yield process
     finally:
         if process.returncode is None:

@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 
 from base.clock import ManualClock
 from tests.services.sip_cast import Desk, snapshot
-from tests.services.sip_daemon import HOST, PATIENCE_S, running
+from tests.services.sip_daemon import HOST, running
+from tests.waiting import PATIENCE_S
 from tests.wire import sip_messages as captured
 
 MOMENT = datetime(2019, 3, 9, 18, 32, 46, tzinfo=UTC)

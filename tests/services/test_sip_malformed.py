@@ -18,7 +18,8 @@ from base.identity import Identity
 from base.tls import client_context
 from services.callmanager.exchange import SipLimits
 from tests.services.sip_cast import LINE, MAC, NAME, Desk, other, snapshot
-from tests.services.sip_daemon import HOST, REGISTER, Client, Daemon, Datagrams, eventually, running
+from tests.services.sip_daemon import HOST, REGISTER, Client, Daemon, Datagrams, running
+from tests.waiting import eventually
 from tests.wire.material import certificate, private_key
 from tests.wire.sip_messages import REGISTER_HEADERS
 from wire.ciscosip import register_body

@@ -15,21 +15,19 @@ from tests.services.sip_cast import (
     SECURE_MAC,
     STRANGER,
     STRANGER_MAC,
+    THREE_LINES,
+    THREE_LINES_MAC,
     Desk,
     register,
     snapshot,
 )
-from tests.services.sip_daemon import (
-    REGISTER,
-    Client,
-    Datagrams,
-    answer_to,
-    eventually,
-    running,
-)
+from tests.services.sip_daemon import REGISTER, Client, Datagrams, answer_to, running
+from tests.waiting import eventually
 from wire.ciscosip import ServiceControl
 from wire.errors import OperatorError, Refusal
 from wire.sip import Request, Response
+
+SECOND_STRANGER_MAC, SECOND_STRANGER = "00112233eeee", "SEP00112233EEEE"
 
 # ---------------------------------------------------------------- expiry and orders
 
@@ -38,13 +36,14 @@ async def test_a_silent_phone_is_unregistered_when_its_time_is_over() -> None:
     async with running(limits=SipLimits(look_s=0.01)) as daemon:
         phone = await Datagrams.open(daemon)
         phone.send(REGISTER)
-        await daemon.until_registered(NAME)
+        phone.send(register(THREE_LINES_MAC, "4001", call_id="call-2@192.168.7.104"))
+        await daemon.until_registered(NAME, THREE_LINES)
         daemon.desk.clock.advance(119)
         phone.send(register(cseq=102))  # renewed in time
         await eventually(lambda: ("renewed", NAME) in daemon.desk.told)
+        assert set(daemon.desk.registered()) == {NAME, THREE_LINES}
         daemon.desk.clock.advance(119)
-        await asyncio.sleep(0.05)  # several looks
-        assert set(daemon.desk.registered()) == {NAME}
+        await daemon.until_registered(NAME)  # the look that took the other one left this one
         daemon.desk.clock.advance(1)
         await daemon.until_registered()
         assert daemon.desk.told[-1] == ("expired", NAME)
@@ -129,7 +128,7 @@ async def test_a_device_is_made_once_however_often_the_phone_asks() -> None:
         for _ in range(3):
             phone.send(register(STRANGER_MAC, STRANGER))
             assert cast("Response", await phone.receive()).status == 100
-        phone.send(register("00112233eeee", "SEP00112233EEEE"))
+        phone.send(register(SECOND_STRANGER_MAC, SECOND_STRANGER))
         answers = [cast("Response", await phone.receive()).status for _ in range(2)]
         assert answers == [100, 503]  # one at a time here
         go_on.set()
@@ -143,7 +142,9 @@ async def test_a_phone_that_left_meanwhile_is_not_registered() -> None:
     async def enrol(device: str, model: str) -> None:
         begun.set()
         await go_on.wait()
-        desk.view = snapshot(devices=f"devices: [{{mac: {device}, model: 8865, lines: [{{number: '0500'}}]}}]")
+        desk.view = snapshot(
+            more=NUMBERS, devices=f"devices: [{{mac: {device}, model: 8865, lines: [{{number: '0500'}}]}}]"
+        )
 
     async with running(desk, enrol=enrol) as daemon:
         phone = await Client.open(daemon)
@@ -153,8 +154,11 @@ async def test_a_phone_that_left_meanwhile_is_not_registered() -> None:
         await phone.writer.wait_closed()
         await eventually(lambda: not daemon.exchange._ways)
         go_on.set()
-        await asyncio.sleep(0.02)
-        assert daemon.desk.registered() == {}
+        later = await Client.open(daemon)
+        later.send(register(SECOND_STRANGER_MAC, SECOND_STRANGER))
+        assert (await later.final()).status == 200
+        assert set(daemon.desk.registered()) == {SECOND_STRANGER}
+        later.close()
 
 
 async def test_a_secure_device_is_not_made_over_tls_by_itself() -> None:

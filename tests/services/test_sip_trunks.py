@@ -21,8 +21,9 @@ from services.callmanager.trunks import NodeTrunks
 from tests.conftest import lab_config
 from tests.services.sip_cast import other, register
 from tests.services.trunk_cast import HOST, NAME, SELF_SIGNED, far_end, issued, options_answer, secure_trunk
-from tests.services.wires import PATIENCE_S, any_server, shake_hands
+from tests.services.wires import any_server, shake_hands
 from tests.shared_lab import PUB, SUB
+from tests.waiting import PATIENCE_S, eventually
 from wire.errors import OperatorError
 from wire.sip import Framer, Response, decode, encode
 
@@ -37,12 +38,6 @@ OPERATOR = Actor("admin", "test")
 OPTIONS = encode(other("OPTIONS"))
 
 
-async def eventually(condition: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not await condition():  # noqa: ASYNC110 - the nodes know nothing of tests
-            await asyncio.sleep(0.01)
-
-
 async def states(lab: Lab, wanted: str | None = None, count: int = 1) -> dict[tuple[str, str], TrunkStatus]:
     """(trunk, node) -> what the node says, once there are so many in a state."""
     found: dict[tuple[str, str], TrunkStatus] = {}
@@ -52,7 +47,7 @@ async def states(lab: Lab, wanted: str | None = None, count: int = 1) -> dict[tu
         found.update({(item.trunk, item.node): item for item in await trunk_states(lab.store)})
         return wanted is None or sum(item.state == wanted for item in found.values()) >= count
 
-    await eventually(there)
+    await eventually(there, lambda: f"{count} x {wanted}; found: {found}")
     return found
 
 

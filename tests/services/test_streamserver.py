@@ -8,6 +8,7 @@ import subprocess
 import sys
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,12 +16,14 @@ import pytest
 from base.tls import server_context
 from base.trace import MemorySink, Trace
 from services.streamserver import Connection, ConnectionLimits, StreamServer
-from tests.services.wires import HOST, PATIENCE_S, any_server, connection, identity, until_closed
+from tests.services.wires import HOST, any_server, connection, identity, until_closed
+from tests.waiting import PATIENCE_S, eventually
 from wire.errors import OperatorError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
 
+ROOT = Path(__file__).parents[2]
 SERVER = identity("callmanager")
 
 
@@ -49,13 +52,8 @@ class Port:
     def number(self) -> int:
         return self.server.listeners[0].port
 
-    async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(PATIENCE_S):
-            while not condition():  # noqa: ASYNC110 - the server knows nothing of tests
-                await asyncio.sleep(0.005)
-
     async def until_empty(self) -> None:
-        await self.until(lambda: len(self.server) == 0)
+        await eventually(lambda: len(self.server) == 0, lambda: f"no connections; there are {len(self.server)}")
 
     def reasons(self, step: str) -> list[str]:
         return [str(event.data["reason"]) for event in self.sink.events if event.step == step]
@@ -99,7 +97,7 @@ async def test_a_client_is_served_and_forgotten(*, tls: bool) -> None:
 @pytest.mark.parametrize("tls", [True, False])
 async def test_a_connection_knows_who_is_there_and_how(*, tls: bool) -> None:
     async with listening(tls=tls) as port, connection(port.number, any_server() if tls else None) as (_, writer):
-        await port.until(lambda: any(made.peer for made in port.made))
+        await eventually(lambda: any(made.peer for made in port.made))
         (made,) = port.made
         address, number = writer.get_extra_info("sockname")
         assert (made.address, made.port, made.peer) == (address, number, f"{address}:{number}")
@@ -111,12 +109,12 @@ async def test_a_connection_knows_who_is_there_and_how(*, tls: bool) -> None:
 async def test_a_handshake_holds_a_place_and_gives_it_back() -> None:
     async with listening(connections=2) as port:
         async with connection(port.number) as (_, silent), connection(port.number):
-            await port.until(lambda: len(port.server) == 2)
+            await eventually(lambda: len(port.server) == 2)
             with pytest.raises(ConnectionError):
                 await echoed(port)
             assert port.reasons("connection_refused") == ["too many connections"]
             silent.transport.abort()
-            await port.until(lambda: len(port.server) == 1)
+            await eventually(lambda: len(port.server) == 1)
             assert await echoed(port)
         await port.until_empty()
 
@@ -158,7 +156,7 @@ async def test_clients_that_come_and_go_leave_nothing_behind() -> None:
         for _ in range(200):
             client = socket.create_connection((HOST, port.number))
             client.close()
-        await port.until(lambda: len(port.made) == 200)
+        await eventually(lambda: len(port.made) == 200)
         await port.until_empty()
         assert await echoed(port)
 
@@ -167,7 +165,7 @@ async def test_a_stop_cuts_handshakes_off_at_once_and_waits_for_the_others() -> 
     async with listening() as port:
         number = port.number
         async with connection(number) as (silent, _), connection(number, any_server()) as (reader, writer):
-            await port.until(lambda: len(port.server) == 2 and any(made.peer for made in port.made))
+            await eventually(lambda: len(port.server) == 2 and any(made.peer for made in port.made))
             begun = asyncio.get_running_loop().time()
             await port.server.stop(PATIENCE_S)
             assert asyncio.get_running_loop().time() - begun < PATIENCE_S / 2
@@ -187,7 +185,7 @@ class Stubborn(Echo):
 
 async def test_who_does_not_come_to_an_end_is_cut_off_after_the_grace() -> None:
     async with listening(kind=Stubborn) as port, connection(port.number, any_server()) as (reader, _):
-        await port.until(lambda: any(made.peer for made in port.made))
+        await eventually(lambda: any(made.peer for made in port.made))
         await port.server.stop(0.05)
         assert await until_closed(reader) == b""
         await port.until_empty()
@@ -214,11 +212,12 @@ async def test_a_port_that_is_taken_is_reported_in_one_sentence() -> None:
 
 OUT_OF_FILES = """
 import asyncio, resource, socket
-from base.trace import MemorySink, Trace
+from base.trace import Trace
 from services.streamserver import Connection, ConnectionLimits, StreamServer
+from tests.waiting import WatchedSink, eventually
 
 async def main():
-    sink = MemorySink()
+    sink = WatchedSink()
     server = StreamServer("X", "127.0.0.1", 0, Connection, ConnectionLimits(1000, 1), trace=Trace(sink))
     await server.start()
     port = server.listeners[0].port
@@ -227,11 +226,9 @@ async def main():
     resource.setrlimit(resource.RLIMIT_NOFILE, (held[-1].fileno() + 1, usual[1]))
     for client in held:
         client.connect(("127.0.0.1", port))
-    while "cannot_accept" not in sink.steps():
-        await asyncio.sleep(0.01)
+    await sink.seen("cannot_accept")
     resource.setrlimit(resource.RLIMIT_NOFILE, usual)
-    while len(server) < 40:
-        await asyncio.sleep(0.01)
+    await eventually(lambda: len(server) == 40, "everybody is accepted")
     print(sink.steps().count("cannot_accept"))
     await server.stop(0)
 
@@ -241,5 +238,7 @@ asyncio.run(asyncio.wait_for(main(), 20))
 
 def test_without_descriptors_nothing_is_accepted_for_a_moment_and_then_everybody() -> None:
     """In a process of its own, whose limit may be lowered."""
-    done = subprocess.run([sys.executable, "-c", OUT_OF_FILES], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", OUT_OF_FILES], capture_output=True, text=True, timeout=60, check=False, cwd=ROOT
+    )
     assert (done.returncode, done.stdout) == (0, "1\n"), done.stderr

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,8 +11,9 @@ from cluster.management.certificates import delete_trust, upload_trust
 from cluster.store import ClusterStore
 from lab.laboratory import database_path
 from tests.services.test_tvs_daemon import STRANGER, ask, query, verify
-from tests.services.wires import PATIENCE_S, any_server, connection, send
+from tests.services.wires import any_server, connection, send
 from tests.shared_lab import PUB, SUB
+from tests.waiting import eventually
 from wire.trustlist import Function
 from wire.tvs import QueryResponse, Status, encode
 
@@ -25,9 +25,12 @@ if TYPE_CHECKING:
 
 
 async def becomes(question: Callable[[], Awaitable[int]], expected: Status) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while await question() != expected:  # noqa: ASYNC110 - the other process tells nobody
-            await asyncio.sleep(0.02)
+    """Waits for an answer: the other process tells nobody what it knows."""
+
+    async def so() -> bool:
+        return await question() == expected
+
+    await eventually(so, f"the answer {expected.name}")
 
 
 async def status(lab: Lab, node: str, certificate: Certificate = STRANGER) -> int:

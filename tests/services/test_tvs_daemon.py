@@ -13,21 +13,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from base.trace import MemorySink, Trace
+from base.trace import Trace
 from cluster.parameters import TLS_MIN_VERSION
 from cluster.purposes import Purpose
 from services.tvs.daemon import TvsDaemon, TvsLimits
-from tests.services.wires import (
-    HOST,
-    PATIENCE_S,
-    any_server,
-    connection,
-    identity,
-    send,
-    shake_hands,
-    until_closed,
-)
+from tests.services.wires import HOST, any_server, connection, identity, send, shake_hands, until_closed
 from tests.shared_lab import PUB, SUB, SharedLab
+from tests.waiting import PATIENCE_S, WatchedSink, eventually
 from wire.errors import OperatorError
 from wire.trustlist import Function, decode_trust_list
 from wire.tvs import (
@@ -253,7 +245,7 @@ async def test_answers_before_the_malformed_message_still_arrive_or_the_connecti
 
 
 class Listening:
-    def __init__(self, daemon: TvsDaemon, sink: MemorySink) -> None:
+    def __init__(self, daemon: TvsDaemon, sink: WatchedSink) -> None:
         self.daemon, self.sink = daemon, sink
 
     @property
@@ -261,9 +253,7 @@ class Listening:
         return self.daemon.listeners[0].port
 
     async def saw(self, step: str) -> None:
-        async with asyncio.timeout(PATIENCE_S):
-            while step not in self.sink.steps():  # noqa: ASYNC110 - the server knows nothing of tests
-                await asyncio.sleep(0.01)
+        await self.sink.seen(step)
 
 
 Starter = Callable[..., "asyncio.Future[Listening]"]
@@ -275,7 +265,7 @@ async def listen(lab: Lab) -> AsyncIterator[Starter]:
     async with AsyncExitStack() as stack:
 
         async def start(**limits: float) -> Listening:
-            sink = MemorySink()
+            sink = WatchedSink()
             daemon = TvsDaemon(
                 lambda: lab.store.snapshot,
                 lambda: lab.store.snapshot.require(PUB, Purpose.TVS).identity,
@@ -321,9 +311,7 @@ async def test_connections_over_the_limit_are_refused_until_one_ends(listen: Sta
         with pytest.raises(ConnectionError):
             await shake_hands(server.port, any_server())
         await server.saw("connection_refused")
-    async with asyncio.timeout(PATIENCE_S):
-        while not await answers(server.port):  # noqa: ASYNC110 - the server knows nothing of tests
-            await asyncio.sleep(0.01)
+    await eventually(lambda: answers(server.port), "a client gets in after one has left")
 
 
 async def test_clients_that_have_not_shaken_hands_count_towards_the_limit(listen: Starter) -> None:
@@ -335,9 +323,7 @@ async def test_clients_that_have_not_shaken_hands_count_towards_the_limit(listen
         await server.saw("connection_refused")
         assert await until_closed(first) == await until_closed(second) == b""
     await server.saw("handshake_failed")
-    async with asyncio.timeout(PATIENCE_S):
-        while not await answers(server.port):  # noqa: ASYNC110 - the server knows nothing of tests
-            await asyncio.sleep(0.01)
+    await eventually(lambda: answers(server.port), "a client gets in after the silent ones")
 
 
 async def answers(port: int) -> bool:

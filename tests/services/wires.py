@@ -13,14 +13,13 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from base.identity import Identity
+from tests.waiting import PATIENCE_S
 from wire.certificates import Certificate
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 HOST = "127.0.0.1"
-PATIENCE_S = 20.0
-"""No test waits this long unless it is about to fail."""
 VECTORS = Path(__file__).parents[1] / "vectors"
 
 

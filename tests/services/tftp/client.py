@@ -6,6 +6,7 @@ import asyncio
 import socket
 from typing import TYPE_CHECKING, Self
 
+from tests.waiting import PATIENCE_S
 from wire.tftp import Ack, Data, ErrorPacket, OptionAck, ReadRequest, decode, encode
 
 if TYPE_CHECKING:
@@ -13,9 +14,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from wire.tftp import Packet
-
-PATIENCE_S = 10.0
-"""No test waits longer for a datagram that has to come."""
 
 Address = tuple[str, int]
 

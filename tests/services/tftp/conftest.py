@@ -12,7 +12,7 @@ import pytest
 from base.trace import MemorySink, Trace
 from services.tftp.transfer import Patience
 from services.tftp.udp import TftpDaemon, TftpLimits
-from tests.services.tftp.client import PATIENCE_S
+from tests.waiting import PATIENCE_S
 from wire.errors import Refusal
 
 if TYPE_CHECKING:

@@ -16,8 +16,9 @@ from base.trace import Trace
 from services.service import Health
 from services.tftp.transfer import Patience
 from services.tftp.udp import TftpDaemon, TftpLimits
-from tests.services.tftp.client import PATIENCE_S, Client, RemoteError
+from tests.services.tftp.client import Client, RemoteError
 from tests.services.tftp.conftest import HASTY, Files
+from tests.waiting import PATIENCE_S
 from wire.tftp import Ack, Data, ErrorPacket, OptionAck, OptionLimits, ReadRequest
 
 if TYPE_CHECKING:

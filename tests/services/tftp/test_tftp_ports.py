@@ -16,8 +16,9 @@ from services.binding import BindingError
 from services.service import Health, Listener
 from services.tftp.transfer import Patience
 from services.tftp.udp import TftpDaemon, TftpLimits
-from tests.services.tftp.client import PATIENCE_S, Client
+from tests.services.tftp.client import Client
 from tests.services.tftp.conftest import Files
+from tests.waiting import PATIENCE_S
 from wire.tftp import Ack, Data, ErrorPacket, ReadRequest
 
 if TYPE_CHECKING:
