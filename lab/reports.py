@@ -43,20 +43,16 @@ _CAPF_OUTCOME = {
 _CAPF_GOOD = frozenset({"updated", "nothing_to_do"})
 
 
-_FETCHED = (
-    Text("File", "ファイル"),
-    Text("Over", "経路"),
-    Text("Server", "サーバ"),
-    Text("Outcome", "結果"),
-    Text("Bytes", "バイト"),
-    Text("ms", "ms"),
-)
+_NUMBERS = (Text("Bytes", "バイト"), Text("ms", "ms"))
+_FETCHED = (Text("File", "ファイル"), Text("Over", "経路"), Text("Outcome", "結果"), *_NUMBERS)
+_SERVERS = Text("From {servers}:", "{servers} から:")
 _ATTEMPTS = {
     "arrived": Text("arrived", "受信"),
     "not found": Text("not found", "ファイルなし"),
     "answered, but not with the file": Text("answered, but not with the file", "応答したがファイルではない"),
     "no answer": Text("no answer", "応答なし"),
     "server's certificate refused": Text("server's certificate refused", "サーバ証明書を拒否"),
+    "no such host": Text("no such host", "ホスト名が不明"),
 }
 _SOURCES = {
     "server": Text("configuration from server", "設定ファイルはサーバから"),
@@ -108,12 +104,15 @@ def mark(*, good: bool) -> Styled:
 def print_boot(console: Console, report: BootReport, language: Language) -> None:
     """A boot from power on to its end."""
     console.print(f"{report.device} ({report.model})", style="bold")
-    fetched = Table(show_header=True, box=None, padding=(0, 2))
-    for number, heading in enumerate(_FETCHED):
-        fetched.add_column(heading.of(language), justify="right" if number > 3 else "left", no_wrap=not number)
+    servers = dict.fromkeys(item.server.rpartition(":")[0] for item in report.fetches)
+    console.print(_SERVERS.of(language, servers=", ".join(map(one_line, servers))))
+    fetched = Table(show_header=True, box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    for heading in _FETCHED:
+        fetched.add_column(heading.of(language), justify="right" if heading in _NUMBERS else "left", no_wrap=True)
     for item in report.fetches:
         outcome = _ATTEMPTS[item.failure.value if item.failure else "arrived"].of(language)
-        row = (item.file, item.transport.value, item.server, outcome, str(item.size or ""), f"{item.duration_ms:.1f}")
+        over = item.transport.value + (f" {item.server}" if len(servers) > 1 else "")
+        row = (item.file, over, outcome, str(item.size or ""), f"{item.duration_ms:.1f}")
         fetched.add_row(*row, style="" if item.failure is None else "dim")
     console.print(fetched)
     console.print(decision_table(report.decisions, language))

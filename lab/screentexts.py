@@ -45,6 +45,8 @@ _MEANING = {
     "error updating locale": "ロケールを更新できません",
     "host not found": "ホストが見つかりません(サーバを信頼できません)",
     "tftp timeout": "TFTP サーバが応答しません",
+    "tftp error": "TFTP サーバがファイルを送れません",
+    "dns unknown host": "サーバの名前が見つかりません",
     "file not found <ctlfile.tlv>": "CTL はサーバにありません",
 }
 _BEGINNINGS = {

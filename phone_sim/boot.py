@@ -238,11 +238,12 @@ class Attempt(Enum):
     BROKEN = "answered, but not with the file"
     SILENT = "no answer"
     NOT_TRUSTED = "server's certificate refused"
+    UNKNOWN_HOST = "no such host"
 
 
 def ladder_event(attempts: tuple[Attempt, ...]) -> Event:
     """What a ladder without success amounts to: a server that answered on any transport is there."""
-    silent = all(attempt is Attempt.SILENT for attempt in attempts)
+    silent = all(attempt in {Attempt.SILENT, Attempt.UNKNOWN_HOST} for attempt in attempts)
     return Event.NO_ANSWER if silent else Event.NOT_FOUND
 
 

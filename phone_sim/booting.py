@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from phone_sim import boot, trust
-from phone_sim.boot import Event, File, Part, State, Transport
+from phone_sim.boot import Attempt, Event, File, Part, State, Transport
 from phone_sim.capf_side import CapfOutcome
 from phone_sim.clients.capf import CapfResult
 from phone_sim.fetching import Download, Downloads
@@ -194,7 +194,9 @@ class BootRun:
                 self._trusted = None
             return Event.ARRIVED
         event = boot.ladder_event(found)
-        if event is Event.NOT_FOUND:
+        if Attempt.BROKEN in found:
+            self._say(Status.TFTP_ERROR)
+        elif event is Event.NOT_FOUND:
             self._say_not_found(file, name)
         elif file is None and not self._downloads.another_server:
             self._say(Status.TFTP_TIMEOUT)  # the boot ends here, but not for want of this file
@@ -372,7 +374,8 @@ class BootRun:
     def _finish(self, state: State) -> None:
         self._report_lists() if state is State.REFUSED else None
         if state is State.UNREACHABLE:
-            self._say(Status.TFTP_TIMEOUT)
+            unknown = all(item.failure is Attempt.UNKNOWN_HOST for item in self._downloads.reports)
+            self._say(Status.UNKNOWN_HOST if unknown else Status.TFTP_TIMEOUT)
 
     def _report(self, outcome: Outcome, duration_ms: float) -> BootReport:
         memory = self._memory

@@ -6,7 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from phone_sim.boot import Attempt, Transport
-from phone_sim.clients.errors import FileNotFoundOnServer, ServerRefused, ServerUnreachable, TransferFailed
+from phone_sim.clients.errors import (
+    FileNotFoundOnServer,
+    HostUnknown,
+    ServerRefused,
+    ServerUnreachable,
+    TransferFailed,
+)
 from phone_sim.clients.http import get
 from phone_sim.clients.tftp import fetch
 from phone_sim.report import FetchReport
@@ -93,6 +99,8 @@ class Downloads:
                 data = await self._get(name, transport)
             except FileNotFoundOnServer as error:
                 failure, detail = Attempt.NOT_FOUND, str(error)
+            except HostUnknown as error:
+                failure, detail = Attempt.UNKNOWN_HOST, str(error)
             except ServerUnreachable as error:
                 failure, detail = Attempt.SILENT, str(error)
             except ServerRefused as error:

@@ -45,6 +45,9 @@ class Status(Enum):
     HOST_NOT_FOUND = "Host Not Found"
     """What a refused HTTPS server of a phone service looks like."""
     TFTP_TIMEOUT = "TFTP timeout"
+    TFTP_ERROR = "TFTP error"
+    """A server answered, but not with the file. When phones say so is this project's reading."""
+    UNKNOWN_HOST = "DNS unknown host"
     CONFIG_IN_USE = "{file}"
     CONFIG_REFUSED = "invalid file {file}, authenticated fail."
     """Worded after the one refusal of a configuration that was captured, on an 8945."""
@@ -68,6 +71,8 @@ _OTHER_WORDING = {
     Family.DX: {
         Status.TRUST_LIST_UPDATE_FAILED: "Trust List update failed, verification failure",
         Status.TFTP_TIMEOUT: "TFTP Timeout",
+        Status.TFTP_ERROR: "TFTP Error",
+        Status.UNKNOWN_HOST: "DNS unknown IPv4 Host",
     },
 }
 

@@ -183,7 +183,7 @@ class _Connection(web.RequestHandler):
             if self.transport is not None:
                 self.transport.write(_BAD_REQUEST)
             raise _HungUp
-        if isinstance(exc, _HungUp):
+        if isinstance(exc, ConnectionError):  # `_HungUp`, or a client that is gone before its answer
             raise exc
         return super().handle_error(request, status, exc, message)
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, insert, select
 
+from base.modelfile import shipped_table
+from base.phonemodels import Ability
 from cluster import schema
 from wire.ciscosip import ACTIONS
 from wire.errors import Refusal
@@ -144,8 +146,10 @@ async def registered_phones(store: ClusterStore) -> list[RegisteredPhone]:
 
 
 def is_outdated(phone: RegisteredPhone | None, snapshot: ClusterSnapshot) -> bool:
-    """It is registered, and its ITL or CTL is not the one that the cluster serves."""
-    if phone is None:
+    """It is registered, its model fetches trust lists, and its ITL or CTL is not the one that the cluster serves."""
+    device = snapshot.devices.get(phone.device) if phone is not None else None
+    model = shipped_table().models.get(device.model) if device is not None else None
+    if phone is None or (model is not None and model.security_by_default is Ability.NO):
         return False
     serves_ctl = any(file_name == CTL_FILE for _, file_name in snapshot.files)
     return phone.itl != _CURRENT or phone.ctl not in ({_CURRENT} if serves_ctl else {_CURRENT, _NOT_THERE})

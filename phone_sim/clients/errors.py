@@ -17,6 +17,10 @@ class ServerUnreachable(FetchError):  # noqa: N818
     """Nobody answered: connection refused, no route, or silence until the time-out."""
 
 
+class HostUnknown(ServerUnreachable):
+    """The server's name has no address."""
+
+
 class TransferFailed(FetchError):  # noqa: N818
     """The server answered, but not with a whole file: another status or error code, broken, or oversized."""
 

@@ -7,11 +7,12 @@ question to TVS.
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from phone_sim.clients.errors import ServerRefused, ServerUnreachable, TransferFailed
+from phone_sim.clients.errors import HostUnknown, ServerRefused, ServerUnreachable, TransferFailed
 from phone_sim.trust import KeepOld
 from wire.certificates import Certificate
 from wire.errors import WireError
@@ -50,6 +51,7 @@ async def connect(
         limit: bytes that the reader holds.
 
     Raises:
+        HostUnknown: the name has no address.
         ServerUnreachable: nobody listens, no route, or no answer in time.
         TransferFailed: TLS failed.
     """
@@ -66,7 +68,8 @@ async def connect(
         if writer is not None and not isinstance(error, TimeoutError):
             reason = error.reason if isinstance(error, ssl.SSLError) else type(error).__name__
             raise TransferFailed(f"TLS with {where} failed: {reason}") from error
-        raise ServerUnreachable(f"{where} cannot be reached: {str(error) or 'no answer in time'}") from error
+        kind = HostUnknown if isinstance(error, socket.gaierror | UnicodeError) else ServerUnreachable
+        raise kind(f"{where} cannot be reached: {str(error) or 'no answer in time'}") from error
     return reader, writer
 
 

@@ -9,7 +9,7 @@ import asyncio
 import socket
 from typing import TYPE_CHECKING, cast
 
-from phone_sim.clients.errors import FileNotFoundOnServer, ServerUnreachable, TransferFailed
+from phone_sim.clients.errors import FileNotFoundOnServer, HostUnknown, ServerUnreachable, TransferFailed
 from wire.errors import WireError
 from wire.tftp import Ack, Data, ErrorCode, ErrorPacket, ReadRequest, decode, encode
 
@@ -116,7 +116,8 @@ async def fetch(host: str, port: int, name: str, *, timeout_s: float, trace: Tra
 
     Raises:
         FileNotFoundOnServer: error 1.
-        ServerUnreachable: nobody listens, no route, no such name, or silence.
+        HostUnknown: no such name.
+        ServerUnreachable: nobody listens, no route, or silence.
         TransferFailed: another error code, an answer that is not TFTP, a file over `MAX_SIZE`, or one that
             does not arrive in time.
     """
@@ -128,10 +129,10 @@ async def fetch(host: str, port: int, name: str, *, timeout_s: float, trace: Tra
         sock.setsockopt(socket.SOL_IP, _IP_RECVERR, 1)
         sock.bind(("", 0))
         transport, read = await loop.create_datagram_endpoint(lambda: _Read(address, name, where), sock=sock)
+    except (socket.gaierror, UnicodeError) as error:  # the latter: not even a name, such as a..b
+        raise HostUnknown(f"{where} cannot be reached: {error}") from error
     except OSError as error:
         raise ServerUnreachable(f"{where} cannot be reached: {error.strerror or error}") from error
-    except UnicodeError as error:  # not even a name: a..b
-        raise ServerUnreachable(f"{where} cannot be reached: {error}") from error
     try:
         async with asyncio.timeout(timeout_s):
             data = await read.done

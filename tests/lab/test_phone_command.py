@@ -110,8 +110,9 @@ def test_no_server_is_exit_code_4(flash: Path) -> None:
         assert done.code == 4
     assert done.json["outcome"] == "unreachable"
     assert [item["outcome"] for item in done.json["fetches"]] == ["no answer", "no answer"]
-    named = ucmsim("phone", "boot", "--tftp", "nowhere.invalid", "--mac", KNOWN)
+    named = ucmsim("phone", "boot", "--tftp", "nowhere.invalid", "--mac", KNOWN, "--json")
     assert named.code == 4
+    assert {item["outcome"] for item in named.json["fetches"]} == {"no such host"}
 
 
 def test_the_second_server_of_the_list_is_used(running_lab: SharedLab) -> None:

@@ -48,10 +48,14 @@ async def test_a_phone_boots_registers_and_is_listed_until_it_is_unplugged(lab: 
 
 
 async def test_a_phone_without_itl_is_listed_as_such(lab: Lab) -> None:
+    definition = lab.store.snapshot.definition
+    device = definition.devices[0].model_copy(update={"model": "7940"})
+    await lab.store.install(definition.model_copy(update={"devices": (device, *definition.devices[1:])}))
     async with LivePhone(lab, model_name="7940") as phone:
         await phone.registered()
         (row,) = await listed(lab, {RECEPTION_DEVICE: "Not Installed"})
         assert (row.node, row.itl) == ("alpha-pub", "Not Installed")
+        assert not is_outdated(row, lab.store.snapshot), "it never fetches one"
 
 
 async def test_the_version_check_after_a_registration_changes_nothing_when_nothing_changed(lab: Lab) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ import pytest
 
 from base.clock import ManualClock
 from base.trace import MemorySink, Trace
-from phone_sim.boot import Transport
+from phone_sim.boot import Attempt, Transport
 from phone_sim.clients.http import HttpLimits
 from phone_sim.flash import DirectoryFlash, Flash, Item, MemoryFlash, Owner
 from phone_sim.messages import TrustListAlarm
@@ -350,6 +351,26 @@ async def test_no_server_at_all(cluster: TinyCluster) -> None:
     assert report.exit_code == 4
     assert screen(report) == ["TFTP timeout"]
     assert report.config_source == "flash"
+
+
+@pytest.mark.parametrize(("name", "said"), [("8865", "DNS unknown host"), ("DX650", "DNS unknown IPv4 Host")])
+async def test_a_server_whose_name_has_no_address(name: str, said: str) -> None:
+    report = await Phone(MAC, model(name), [TftpServer("no..name")], MemoryFlash()).boot()
+    assert {item.failure for item in report.fetches} == {Attempt.UNKNOWN_HOST}
+    assert (report.outcome, screen(report)) == (Outcome.UNREACHABLE, [said])
+
+
+async def test_a_server_that_answers_without_the_file_is_no_missing_file() -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        writer.write(b"no HTTP\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(talk, "127.0.0.1", 0) as http:
+        server = TftpServer("127.0.0.1", 1, http.sockets[0].getsockname()[1], 1)
+        report = await Phone(MAC, model("8865"), [server], MemoryFlash(), timeouts=Timeouts(tftp_s=0.3)).boot()
+    assert report.outcome is Outcome.NO_CONFIG
+    assert set(screen(report)) == {"TFTP error", "No Trust List installed"}
 
 
 async def test_the_second_tftp_server_is_used_when_the_first_is_gone(cluster: TinyCluster) -> None:

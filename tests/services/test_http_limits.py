@@ -214,6 +214,20 @@ async def test_a_port_that_is_taken_is_reported_in_one_sentence(listen: Starter)
     await second.stop(0)
 
 
+async def test_a_client_that_is_gone_before_its_answer_is_no_error(
+    listen: Starter, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = await listen(HttpLimits(), bytes(50_000_000))
+    for _ in range(3):
+        async with connection(server.port) as (reader, writer):
+            writer.write(REQUEST)
+            await reader.readline()
+            writer.transport.abort()
+    assert (await get(server.port, "/file")).status == 200
+    await server.listener.stop(5)
+    assert caplog.records == []
+
+
 async def test_an_address_that_is_not_here_is_reported_in_one_sentence() -> None:
     listener = HttpListener("HTTP", "192.0.2.1", 0, FileHandler(NoFiles(), "http", Trace()), trace=Trace())
     with pytest.raises(OperatorError, match="this machine has no such address; correct 'address'"):
