@@ -200,11 +200,9 @@ def _print_files(console: Console, files: Sequence[FileSummary], language: Langu
     if not files:
         return
     console.print(_FILES.of(language), style="bold")
-    table = Table.grid(padding=(0, 2))
     for file in files:
         size = _BYTES.of(language, size=str(file.size))
-        table.add_row("  ", _KINDS[file.kind].of(language), printable(file.name), size, f"SHA-256 {file.sha256[:16]}…")
-    console.print(table)
+        console.print(f"  {_KINDS[file.kind].of(language)}: {one_line(file.name)}, {size}", soft_wrap=True)
 
 
 def _print_messages(console: Console, messages: Sequence[StatusMessage], language: Language) -> None:

@@ -131,7 +131,7 @@ class Fleet:
         counts: how many stand how.
         boots: of all phones so far.
         registrations: likewise.
-        unregistered: phones whose leaving a server confirmed.
+        unregistered: phones whose leaving at the end a server confirmed.
         settled: set once each phone has registered, or found out that it cannot.
     """
 
@@ -226,8 +226,9 @@ class Fleet:
 
     def _registration(self, member: Member, status: RegistrationStatus) -> None:
         if status.phase is Phase.UNREGISTERED:
-            self.unregistered += not status.detail
-            self._move(member, Standing.OFF if self._stop.is_set() else Standing.BOOTING)
+            leaving = self._stop.is_set()  # else it restarts
+            self.unregistered += leaving and not status.detail
+            self._move(member, Standing.OFF if leaving else Standing.BOOTING)
             return
         if status.phase is Phase.REGISTERED:
             self.registrations += 1

@@ -77,6 +77,7 @@ async def test_an_order_boots_the_whole_fleet_again(fleet: tuple[Lab, Fleet]) ->
     assert await order(lab, "reset", "model:8865") == COUNT + 1
     await eventually(lambda: phones.registrations == 2 * COUNT)
     assert (phones.boots, standings(phones)) == (2 * COUNT, {Standing.REGISTERED: COUNT})
+    assert phones.unregistered == 0, "who restarts has not left"
     await listed(lab, COUNT)
 
 
