@@ -179,6 +179,27 @@ async def test_phone_keeps_its_old_configuration_when_the_new_one_was_tampered_w
     assert flash.read(Item.CONFIG) == old
 
 
+async def test_a_signed_configuration_with_an_external_entity_is_refused_and_nothing_is_read_for_it(
+    cluster: TinyCluster, tmp_path: Path
+) -> None:
+    """Trusted it is; that does not make it a configuration."""
+    secret = tmp_path / "secret"
+    secret.write_text("not for phones")
+    phone = make_phone(cluster)
+    before = (await phone.boot()).config
+    entity = f'<!DOCTYPE device [<!ENTITY x SYSTEM "{secret.as_uri()}">]>'.encode()
+    plain = cluster.config()
+    declared, _, rest = plain.partition(b"<device")
+    hostile = declared + entity + b"<device" + rest.replace(b"</device>", b"<userLocale>&x;</userLocale></device>")
+    cluster.files[CONFIG_NAME] = signed_bytes(PUB, hostile)
+    report = await phone.boot()
+    (refused,) = report.refusals
+    assert (refused.what, refused.reason) == ("configuration", Reason.UNREADABLE)
+    assert "document type" in refused.detail
+    assert report.config == before
+    assert "not for phones" not in json.dumps(report.as_json())
+
+
 async def test_unsigned_configuration_is_refused_by_a_phone_with_an_itl(cluster: TinyCluster) -> None:
     cluster.files[CONFIG_NAME] = cluster.config()
     report = await make_phone(cluster).boot()
