@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 
 async def list_stale(context: CommandContext, _arguments: Arguments) -> None:
     """One line for each phone."""
-    await context.write(_told(context))
+    await context.write(_told(_stale(context)))
 
 
 async def delete_stale(context: CommandContext, _arguments: Arguments) -> None:
     """The cluster forgets them; the phones need new ones."""
-    await context.write(_told(context))
-    if not _stale(context):
+    stale = _stale(context)
+    await context.write(_told(stale))
+    if not stale:
         return
     await context.confirm(Ours.STALE_LSC_QUESTION, "yes", "y")
     forgotten = await context.finish(forget_stale_lscs(context.store, context.actor))
@@ -36,8 +37,8 @@ def _stale(context: CommandContext) -> list[str]:
     return [Ours.STALE_LSC.format(device=item.device, serial=f"{item.lsc.serial:x}", why=item.why) for item in found]
 
 
-def _told(context: CommandContext) -> str:
-    return "\n".join(_stale(context)) or Ours.NO_STALE_LSC
+def _told(stale: list[str]) -> str:
+    return "\n".join(stale) or Ours.NO_STALE_LSC
 
 
 COMMANDS = (
