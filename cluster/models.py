@@ -1,4 +1,7 @@
-"""What the cluster knows of phone models: product, type number and firmware name, from the common table."""
+"""What the cluster knows of phone models: product, type number and firmware name.
+
+All else of `base.phonemodels` concerns phones alone; a type of its own keeps it out of what clusters decide.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from base.modelfile import shipped_table
 
 
 @dataclass(frozen=True, slots=True)
-class PhoneModel:
+class ServedModel:
     """One model.
 
     Attributes:
@@ -26,22 +29,24 @@ class PhoneModel:
 
 
 @dataclass(frozen=True, slots=True)
-class ModelTable:
+class ServedModels:
     """All known models."""
 
-    models: tuple[PhoneModel, ...]
+    models: tuple[ServedModel, ...]
 
     def load_of(self, model: str) -> str:
         """Firmware name for a model; empty for an unknown one."""
         return next((item.load for item in self.models if item.name == model), "")
 
-    def numbered(self, type_number: str) -> PhoneModel | None:
+    def numbered(self, type_number: str) -> ServedModel | None:
         """The model that a phone says it is, by its type number."""
         return next((item for item in self.models if item.type_number and str(item.type_number) == type_number), None)
 
 
 @cache
-def shipped_models() -> ModelTable:
+def shipped_models() -> ServedModels:
     """The table that comes with the project."""
     found = shipped_table().models.values()
-    return ModelTable(tuple(PhoneModel(item.name, item.type_number, item.load or "", item.product) for item in found))
+    return ServedModels(
+        tuple(ServedModel(item.name, item.type_number, item.load or "", item.product) for item in found)
+    )

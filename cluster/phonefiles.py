@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cluster.definition import CallManagerGroup
     from cluster.devices import Device
     from cluster.endpoints import Endpoints
-    from cluster.models import PhoneModel
+    from cluster.models import ServedModel
     from cluster.snapshot import ClusterSnapshot
     from wire.certificates import Certificate
 
@@ -131,7 +131,7 @@ def encryption_recipient(snapshot: ClusterSnapshot, device: Device) -> Certifica
     return security.encryption_certificate or security.lsc
 
 
-def default_config(snapshot: ClusterSnapshot, endpoints: Endpoints, models: tuple[PhoneModel, ...]) -> bytes:
+def default_config(snapshot: ClusterSnapshot, endpoints: Endpoints, models: tuple[ServedModel, ...]) -> bytes:
     """``XMLDefault.cnf.xml``: what an unknown phone gets (R-DL-5)."""
     group = snapshot.definition.groups[0]
     return encode_default_config(

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from base.trace import Trace
     from cluster.devices import Device
     from cluster.endpoints import Endpoints
-    from cluster.models import ModelTable
+    from cluster.models import ServedModels
     from cluster.snapshot import ClusterSnapshot, OwnCertificate
     from services.tftp.source import FileSource
     from wire.certificates import Certificate
@@ -71,7 +71,7 @@ class PhoneFiles:
         view: Callable[[], ClusterSnapshot],
         endpoints: Callable[[], Endpoints],
         signer: OwnCertificate,
-        models: ModelTable,
+        models: ServedModels,
         trace: Trace,
     ) -> None:
         self._node = node

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from base.trace import Trace
     from cluster.endpoints import Endpoints, Ports
-    from cluster.models import ModelTable
+    from cluster.models import ServedModels
     from cluster.snapshot import ClusterSnapshot
     from services.composite import Part
 
@@ -54,7 +54,7 @@ class CiscoTftp(CompositeService):
         ports: Callable[[], Ports],
         view: Callable[[], ClusterSnapshot],
         endpoints: Callable[[], Endpoints],
-        models: ModelTable,
+        models: ServedModels,
         *,
         trace: Trace,
         options: TftpOptions | None = None,

@@ -11,7 +11,7 @@ from cluster.definition import ClusterDefinition
 from cluster.devices import MAX_LINES, Device
 from cluster.endpoints import Endpoints, Ports
 from cluster.modelbase import normalise_mac
-from cluster.models import ModelTable, PhoneModel, shipped_models
+from cluster.models import ServedModel, ServedModels, shipped_models
 from tests.cluster.material import changed, definition
 
 LABEL = "a" * 63
@@ -203,7 +203,7 @@ def test_the_shipped_models_have_numbers_and_known_firmware() -> None:
 
 
 def test_a_model_is_found_by_its_type_number_and_one_without_by_nothing() -> None:
-    known, unknown = PhoneModel("8865", 36_225, "", "Cisco 8865"), PhoneModel("9998", None, "", "Cisco 9998")
-    table = ModelTable((unknown, known))
+    known, unknown = ServedModel("8865", 36_225, "", "Cisco 8865"), ServedModel("9998", None, "", "Cisco 9998")
+    table = ServedModels((unknown, known))
     assert table.numbered("36225") is known
     assert [table.numbered(text) for text in ("", "None", "0", "8865", "036225")] == [None] * 5

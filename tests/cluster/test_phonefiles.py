@@ -9,7 +9,7 @@ import pytest
 
 from base.clock import ManualClock
 from cluster.endpoints import Endpoints, Ports
-from cluster.models import PhoneModel
+from cluster.models import ServedModel
 from cluster.parameters import AUTO_REGISTRATION, TVS_TTL, URL_ELEMENTS, URL_PATHS
 from cluster.phonefiles import default_config, phone_config
 from tests.cluster.material import WHEN, changed, stranger
@@ -140,9 +140,9 @@ async def test_two_phones_have_identifiers_of_their_own(store: ClusterStore) -> 
 async def test_an_unknown_phone_is_told_whether_it_may_register(wanted: str, store: ClusterStore) -> None:
     await store.set_parameter(AUTO_REGISTRATION, wanted)
     models = (
-        PhoneModel("8865", 36225, "sip8865", "Cisco 8865"),
-        PhoneModel("9998", None, "sip9998", "Cisco 9998"),
-        PhoneModel("9999", 7, "", "Cisco 9999"),
+        ServedModel("8865", 36225, "sip8865", "Cisco 8865"),
+        ServedModel("9998", None, "sip9998", "Cisco 9998"),
+        ServedModel("9999", 7, "", "Cisco 9999"),
     )
     config = decode_default_config(default_config(store.snapshot, PORTS, models))
     assert config.auto_registration is (wanted == "True")
